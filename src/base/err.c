@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "base/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void set_text(struct err *e, int code, const char *fmt, va_list ap)
+{
+	e->code = code;
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+}
+
+int err_set(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (e) {
+		va_start(ap, fmt);
+		set_text(e, code, fmt, ap);
+		va_end(ap);
+	}
+	return code;
+}
+
+int err_sys(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (e) {
+		va_start(ap, fmt);
+		set_text(e, code, fmt, ap);
+		va_end(ap);
+		size_t n = strlen(e->text);
+		snprintf(e->text + n, sizeof(e->text) - n, ": %s", strerror(-code));
+	}
+	return code;
+}
+
+int err_frame(struct err *e, const char *fmt, ...)
+{
+	char old[sizeof(e->text)];
+	va_list ap;
+
+	if (!e)
+		return -1;
+	memcpy(old, e->text, sizeof(old));
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	size_t n = strlen(e->text);
+	snprintf(e->text + n, sizeof(e->text) - n, ": %s", old);
+	return e->code;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The error value: an int steers control flow, this keeps the story. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <stdarg.h>
+
+/*
+ * Owned by the caller, fixed size, nothing to free, safe to copy into a result.
+ * Message grammar: "<object> <which>: <what>: <errno text>", lower case, no full stop.
+ */
+struct err {
+	int code; /* negative errno, 0 while nothing failed */
+	char text[400];
+};
+
+/* Records why and hands @code (negative errno) back so that callers can return it. @e may be NULL. */
+int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* As err_set(), with ": <strerror(-code)>" appended. */
+int err_sys(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts "<frame>: " in front of what @e says and returns e->code; for crossing a folder boundary. */
+int err_frame(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
