@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cpio "newc" archives for the kernel's initramfs unpacker: uncompressed, file data page-aligned
+ * (the file name is padded with NULs), deterministic (no times, no ids, inode numbers count up).
+ */
+#ifndef IMAGE_NEWC_H
+#define IMAGE_NEWC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+#define NEWC_PAGE 4096
+
+/* Each appends one entry; parent directories are the caller's to add first (newc_dirs()). */
+void newc_file(struct buf *out, const char *path, mode_t mode, const void *data, size_t len);
+void newc_dir(struct buf *out, const char *path, mode_t mode);
+void newc_symlink(struct buf *out, const char *path, const char *target);
+void newc_device(struct buf *out, const char *path, mode_t mode, uint32_t major, uint32_t minor);
+/* Ends one archive (several may follow each other) and pads to NEWC_PAGE. */
+void newc_end(struct buf *out);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The CPU topology of a guest, as declared: nodes, last-level caches, cores, threads. */
+#ifndef MACHINE_TOPOLOGY_H
+#define MACHINE_TOPOLOGY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/parse.h"
+
+struct err;
+
+#define TOPO_MAX_CPUS 512
+#define TOPO_MAX_NODES 64
+#define TOPO_TEXT_MAX 32
+
+/*
+ * CPU ids are sequential: LLC by LLC, core by core, thread by thread (threads of a core are
+ * neighbours). LLCs are split evenly over nodes, in order. A package is a node.
+ */
+struct topology {
+	uint32_t nodes;
+	uint32_t llcs;	  /* in total, a multiple of nodes */
+	uint32_t cores;	  /* per LLC */
+	uint32_t threads; /* per core */
+};
+
+/* Names exactly what is impossible: zero, not divisible, too many CPUs (TOPO_MAX_CPUS). */
+int topo_check(const struct topology *t, struct err *e);
+/* "AnBlCcDt" or the name of a preset; checked. */
+int topo_parse(const char *s, struct topology *ret, struct err *e);
+/* Canonical text into @buf (TOPO_TEXT_MAX bytes suffice); returns @buf. */
+const char *topo_format(const struct topology *t, char *buf, size_t cap);
+
+uint32_t topo_cpus(const struct topology *t);
+uint32_t topo_llc_of(const struct topology *t, uint32_t cpu);
+uint32_t topo_node_of(const struct topology *t, uint32_t cpu);
+uint32_t topo_core_of(const struct topology *t, uint32_t cpu); /* machine-wide core number */
+uint32_t topo_thread_of(const struct topology *t, uint32_t cpu);
+struct cpuset topo_all(const struct topology *t);
+struct cpuset topo_llc_cpus(const struct topology *t, uint32_t llc);
+struct cpuset topo_node_cpus(const struct topology *t, uint32_t node);
+struct cpuset topo_core_cpus(const struct topology *t, uint32_t core);
+/* ACPI SLIT / numa-distance-map-v1 values: 10 local, 20 remote. */
+uint32_t topo_distance(const struct topology *t, uint32_t a, uint32_t b);
+/* Default guest memory in MiB: 256 plus what the CPUs and nodes need (TARGETS.md). */
+uint32_t topo_default_memory_mib(const struct topology *t);
+
+struct topo_preset {
+	const char *name;
+	struct topology topo;
+	bool arm64; /* also offered for arm64 (the ones without SMT) */
+};
+/* All presets; terminated by name = NULL. */
+extern const struct topo_preset topo_presets[];
+
+#endif

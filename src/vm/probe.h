@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What this host can run VMs with, found out by trying; the answer is cached per boot of the host. */
+#ifndef VM_PROBE_H
+#define VM_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "machine/arch.h"
+
+enum probe_state {
+	PROBE_YES,
+	PROBE_ABSENT,	 /* no device node, or no QEMU of that kind */
+	PROBE_FORBIDDEN, /* there, but not for this user */
+	PROBE_UNUSABLE,	 /* there, but cannot run kernels */
+	PROBE_TOO_OLD,
+	PROBE_FOREIGN,	 /* KVM for a guest of another architecture */
+};
+
+struct probe_result {
+	enum probe_state state;
+	uint64_t took_ns;
+	char text[200];	  /* one sentence: what was found */
+	char remedy[200]; /* what to do, "" if nothing */
+	char version[64]; /* "QEMU 10.0.2", "KVM API 12" */
+};
+
+/* Runs a tiny 64-bit guest with paging, BMI2 and SSE (ARCHITECTURE section 2). < 50 ms, cached. */
+void probe_kvm(enum arch guest, struct probe_result *ret);
+/* Finds qemu-system-<arch> (or @path) and checks its version (>= 10). */
+void probe_qemu(enum arch guest, const char *path, struct probe_result *ret);
+/* Test only: forget the cached answers of this process and do not read the stored one. */
+void probe_no_cache(void);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One virtual machine, whatever runs it. Everything above this line is the same on all backends.
+ * A struct vm is owned and used by one thread, in one process per VM; that process is the only one
+ * that touches it. Nothing here prints.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/scoped.h"
+#include "machine/arch.h"
+#include "machine/topology.h"
+
+enum vm_accel {
+	VM_ACCEL_AUTO,
+	VM_ACCEL_TCG,
+	VM_ACCEL_KVM,
+};
+
+/* What to build. All pointers are borrowed until vm_create() returns. */
+struct vm_config {
+	enum arch arch;
+	struct topology topo;
+	uint64_t memory_bytes;
+	const char *kernel_path; /* directly bootable: ELF vmlinux with a PVH note, bzImage, or arm64 Image */
+	int initrd_fd;		 /* regular file or memfd holding the archive; borrowed */
+	const char *cmdline;	 /* what the caller adds; the backend puts console and board options in front */
+	bool tty;		 /* a second console port (hvc0) for an interactive shell */
+	bool verbose;		 /* kernel log on the console from the first instruction (no "quiet") */
+	uint64_t seed;		 /* kaslr-seed, rng-seed and whatever else the board hands to the guest */
+	enum vm_accel accel;
+	const char *emulator;	 /* path of QEMU, NULL = found on PATH */
+};
+
+enum vm_event_kind {
+	VM_EVENT_NONE,	  /* the deadline passed */
+	VM_EVENT_CONSOLE, /* bytes of the kernel console (UART) */
+	VM_EVENT_LINK,	  /* bytes of the link port */
+	VM_EVENT_LINK_CLOSED, /* the link's transport is gone although the VM runs */
+	VM_EVENT_TTY,	  /* bytes of the interactive port */
+	VM_EVENT_WATCHED, /* a descriptor given to vm_watch() is readable or hung up */
+	VM_EVENT_STOPPED, /* the machine has ended; see struct vm_stop; last event */
+};
+
+enum vm_stop_kind {
+	VM_STOP_POWEROFF,      /* the guest switched itself off */
+	VM_STOP_RESET,	       /* the guest asked for a reset (panic=-1, triple fault, reboot) */
+	VM_STOP_BACKEND_DIED,  /* emulator ended by itself or was killed; sentence in text */
+	VM_STOP_BACKEND_ERROR, /* KVM internal error or the like; sentence in text */
+	VM_STOP_KILLED,	       /* by vm_kill() */
+};
+
+struct vm_stop {
+	enum vm_stop_kind kind;
+	int exit_status; /* of the emulator, as from waitpid(); 0 if none */
+	char text[512];	 /* what is known, e.g. the emulator's last lines of stderr */
+};
+
+struct vm_event {
+	enum vm_event_kind kind;
+	const void *data; /* CONSOLE, LINK, TTY: borrowed until the next call */
+	size_t len;
+	int fd;		     /* WATCHED */
+	struct vm_stop stop; /* STOPPED */
+};
+
+/* How the machine is provided; filled at create, for the report. */
+struct vm_about {
+	char backend[16];     /* "qemu", "kvm" */
+	char accel[16];	      /* "tcg", "kvm" */
+	char version[64];     /* "QEMU 10.0.2" */
+	char why[160];	      /* why not something better, "" if it is the best */
+};
+
+struct vm_vcpu_time {
+	uint64_t run_ns;  /* CPU time of the vCPU's host thread */
+	uint64_t wait_ns; /* time it was runnable but had no host CPU (schedstat) */
+};
+
+struct vm_stats {
+	uint64_t setup_ns;     /* vm_create() to the machine being started */
+	uint64_t rss_bytes;    /* of the backend process, without guest memory */
+	uint32_t nr_vcpus;     /* of vcpu[] */
+	struct vm_vcpu_time vcpu[TOPO_MAX_CPUS];
+};
+
+struct vm;
+
+/* Backend operations; a backend is one row in backends[] of vm.c. */
+struct vm_backend {
+	const char *name;
+	int (*create)(const struct vm_config *cfg, struct vm **ret, struct err *e);
+	void (*destroy)(struct vm *vm);
+	int (*start)(struct vm *vm, struct err *e);
+	int (*next)(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);
+	int (*watch)(struct vm *vm, int fd, bool on, struct err *e);
+	int (*link_send)(struct vm *vm, const void *data, size_t n, struct err *e);
+	int (*tty_send)(struct vm *vm, const void *data, size_t n, struct err *e);
+	int (*pause)(struct vm *vm, struct err *e);
+	int (*resume)(struct vm *vm, struct err *e);
+	void (*kill)(struct vm *vm);
+	int (*stats)(struct vm *vm, struct vm_stats *ret, struct err *e);
+	/* Guest physical memory as the host sees it: NULL when [gpa, gpa + len) is not all RAM. */
+	void *(*memory)(struct vm *vm, uint64_t gpa, uint64_t len);
+};
+
+/* Common head of every backend's object. */
+struct vm {
+	const struct vm_backend *ops;
+	struct vm_about about;
+};
+
+/* "auto", "qemu", "kvm"; @a is the guest's. Explains in @about.why when auto had to settle for less. */
+int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, struct vm_about *about,
+	      struct err *e);
+
+/* Everything is checked before anything is created. */
+int vm_create(const struct vm_backend *b, const struct vm_config *cfg, struct vm **ret, struct err *e);
+/* NULL and half-built are fine. Ends the machine if it still runs; leaves no process behind. */
+void vm_destroy(struct vm *vm);
+DEFINE_SCOPED(struct vm *, vm_destroy)
+int vm_start(struct vm *vm, struct err *e);
+/*
+ * The next thing that happened, or VM_EVENT_NONE at @deadline_ns (CLOCK_MONOTONIC). Console bytes
+ * that came before the end are delivered before STOPPED. Returns 0 or a negative errno for host
+ * trouble.
+ */
+int vm_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);
+/* Makes vm_next() report @fd when readable (standard input, a signalfd). Borrowed. */
+int vm_watch(struct vm *vm, int fd, bool on, struct err *e);
+/* Queued when the guest is slow; never blocks. -ENOBUFS beyond 1 MiB of backlog. */
+int vm_link_send(struct vm *vm, const void *data, size_t n, struct err *e);
+int vm_tty_send(struct vm *vm, const void *data, size_t n, struct err *e);
+/* Bytes queued and not yet taken by the guest (link). */
+size_t vm_link_backlog(const struct vm *vm);
+int vm_pause(struct vm *vm, struct err *e);
+int vm_resume(struct vm *vm, struct err *e);
+/* At once, whatever the guest does; vm_next() then reports STOPPED/KILLED. */
+void vm_kill(struct vm *vm);
+int vm_stats(struct vm *vm, struct vm_stats *ret, struct err *e);
+void *vm_memory(struct vm *vm, uint64_t gpa, uint64_t len);
+
+#endif
