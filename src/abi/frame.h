@@ -28,21 +28,23 @@ _Static_assert(sizeof(struct frame_header) == 20, "struct frame_header changed s
 
 /* guest to host below 256, host to guest from 256 */
 enum frame_type {
-	FRAME_HELLO = 1,  /* struct hello_msg: init runs, the link works */
-	FRAME_STAGE = 2,  /* struct stage_msg: a milestone was reached */
-	FRAME_BEAT = 3,	  /* struct beat_msg, every BEAT_INTERVAL_MS while the guest lives */
-	FRAME_OUT = 4,	  /* bytes of the command's or test's standard output */
-	FRAME_ERR = 5,	  /* ... standard error */
+	FRAME_HELLO = 1,     /* struct hello_msg: init runs, the link works */
+	FRAME_STAGE = 2,     /* struct stage_msg: a milestone was reached */
+	FRAME_BEAT = 3,	     /* struct beat_msg, every BEAT_INTERVAL_MS while the guest lives */
+	FRAME_OUT = 4,	     /* bytes of the command's or test's standard output */
+	FRAME_ERR = 5,	     /* ... standard error */
 	FRAME_SCHED_LOG = 6, /* bytes of the scheduler's output, both streams */
-	FRAME_SCHED_END = 7, /* JSON: {"pid","exited":code | "signal":n,"kernel_reason","dump","during"} */
-	FRAME_RESULT = 8,    /* JSON: the test's result, see abi/result.h */
-	FRAME_FATAL = 9,     /* text: init or libktstr could not do its part; the run cannot be judged */
-	FRAME_EXIT = 10,     /* struct exit_msg: last frame; power-off follows */
-	FRAME_NOTE = 11,     /* text: a warning worth showing */
-	FRAME_STDIN = 256,   /* bytes for the command's standard input; empty = end of file */
-	FRAME_WINSZ = 257,   /* struct winsz_msg */
-	FRAME_SIGNAL = 258,  /* uint32_t signal number for the command's process group */
-	FRAME_STOP = 259,    /* end the run now, in order: stop the test, send what there is, EXIT */
+	FRAME_SCHED_END =
+		7, /* JSON: {"pid","exited":code | "signal":n,"kernel_reason","dump","during"} */
+	FRAME_RESULT = 8, /* JSON: the test's result, see abi/result.h */
+	FRAME_FATAL =
+		9, /* text: init or libktstr could not do its part; the run cannot be judged */
+	FRAME_EXIT = 10,    /* struct exit_msg: last frame; power-off follows */
+	FRAME_NOTE = 11,    /* text: a warning worth showing */
+	FRAME_STDIN = 256,  /* bytes for the command's standard input; empty = end of file */
+	FRAME_WINSZ = 257,  /* struct winsz_msg */
+	FRAME_SIGNAL = 258, /* uint32_t signal number for the command's process group */
+	FRAME_STOP = 259,   /* end the run now, in order: stop the test, send what there is, EXIT */
 };
 
 #define BEAT_INTERVAL_MS 250
@@ -80,8 +82,8 @@ struct beat_msg {
 };
 
 enum exit_kind {
-	EXIT_KIND_CODE = 0,   /* value = exit status */
-	EXIT_KIND_SIGNAL = 1, /* value = signal number */
+	EXIT_KIND_CODE = 0,    /* value = exit status */
+	EXIT_KIND_SIGNAL = 1,  /* value = signal number */
 	EXIT_KIND_NOTHING = 2, /* nothing was run (see the FATAL or SCHED_END frame before) */
 	EXIT_KIND_TIMEOUT = 3, /* init ended it because job key "timeout_ms" passed */
 };

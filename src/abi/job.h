@@ -13,25 +13,26 @@
 #define JOB_MAX_SIZE 65536
 
 #define GUEST_JOB_PATH "/ktstr/job"
-#define GUEST_SENTINEL_PATH "/ktstr/complete" /* last entry of the archive: proves full extraction */
+#define GUEST_SENTINEL_PATH \
+	"/ktstr/complete" /* last entry of the archive: proves full extraction */
 #define GUEST_MODULE_DIR "/ktstr/modules"
 #define GUEST_TEST_PATH "/ktstr/test" /* the test binary */
 #define GUEST_SCHED_PATH "/ktstr/scheduler"
-#define GUEST_BIN_DIR "/ktstr/bin"	 /* host commands packed along, on PATH */
+#define GUEST_BIN_DIR "/ktstr/bin"	  /* host commands packed along, on PATH */
 #define GUEST_BUSYBOX_PATH "/bin/busybox" /* optional */
 #define GUEST_CGROUP_ROOT "/sys/fs/cgroup"
 
 /* X(field, key): single-valued keys; repeated ones are listed below. */
 #define JOB_KEYS(X) \
-	X(mode, "mode")				    /* test | exec | shell */ \
-	X(test, "test")				    /* mode test: name in the registry */ \
-	X(seed, "seed")				    /* decimal u64 */ \
+	X(mode, "mode") /* test | exec | shell */ \
+	X(test, "test") /* mode test: name in the registry */ \
+	X(seed, "seed") /* decimal u64 */ \
 	X(duration_ms, "duration_ms") \
-	X(timeout_ms, "timeout_ms")		    /* of the body, 0 = none */ \
+	X(timeout_ms, "timeout_ms") /* of the body, 0 = none */ \
 	X(attach_timeout_ms, "attach_timeout_ms") \
-	X(sched_name, "sched_name")		    /* display name; absent = no scheduler */ \
-	X(topology, "topology")			    /* as declared: AnBlCcDt */ \
-	X(limits, "limits")			    /* merged limits: "progress=1 max_gap_ms=2000 isolation=off" */ \
+	X(sched_name, "sched_name") /* display name; absent = no scheduler */ \
+	X(topology, "topology")	    /* as declared: AnBlCcDt */ \
+	X(limits, "limits") /* merged limits: "progress=1 max_gap_ms=2000 isolation=off" */ \
 	X(cwd, "cwd") \
 	X(hostname, "hostname") \
 	X(rows, "rows") \
@@ -39,14 +40,15 @@
 	X(term, "term")
 
 /* Repeated keys */
-#define JOB_KEY_ARG "arg"	       /* command and arguments, mode exec; first is the program */
-#define JOB_KEY_SCHED_ARG "sched_arg"  /* scheduler arguments (the program is GUEST_SCHED_PATH) */
-#define JOB_KEY_MODULE "module"	       /* file name below GUEST_MODULE_DIR, load order */
-#define JOB_KEY_ENV "env"	       /* NAME=value for the command or test */
-#define JOB_KEY_SYSCTL "sysctl"	       /* path with slashes below /proc/sys, blank, value */
+#define JOB_KEY_ARG "arg"	      /* command and arguments, mode exec; first is the program */
+#define JOB_KEY_SCHED_ARG "sched_arg" /* scheduler arguments (the program is GUEST_SCHED_PATH) */
+#define JOB_KEY_MODULE "module"	      /* file name below GUEST_MODULE_DIR, load order */
+#define JOB_KEY_ENV "env"	      /* NAME=value for the command or test */
+#define JOB_KEY_SYSCTL "sysctl"	      /* path with slashes below /proc/sys, blank, value */
 
 /* Guest mode of a test binary: started by ktstr-init with these in its environment. */
-#define GUEST_ENV_FD "KTSTR_GUEST_FD" /* connected SOCK_SEQPACKET; one message = type (u16) + payload */
-#define GUEST_ENV_JOB "KTSTR_JOB"     /* path of the job file */
+#define GUEST_ENV_FD \
+	"KTSTR_GUEST_FD"	  /* connected SOCK_SEQPACKET; one message = type (u16) + payload */
+#define GUEST_ENV_JOB "KTSTR_JOB" /* path of the job file */
 
 #endif

@@ -39,9 +39,12 @@ struct ktstr_limit {
 #define KTSTR_CHECKS(X) \
 	X(progress, SET, 1, "units", "every worker must do at least this much work") \
 	X(max_gap_ms, SET, 2000, "ms", "longest time a runnable worker may go without running") \
-	X(isolation, SET, 0, "CPUs", "workers may use this many CPUs outside their cgroup's cpuset") \
-	X(max_unfair_pct, OFF, 0, "%", "largest shortfall against the weighted fair share of CPU time") \
-	X(max_spread_pct, OFF, 0, "%", "largest difference in run delay between workers of a cgroup") \
+	X(isolation, SET, 0, "CPUs", \
+	  "workers may use this many CPUs outside their cgroup's cpuset") \
+	X(max_unfair_pct, OFF, 0, "%", \
+	  "largest shortfall against the weighted fair share of CPU time") \
+	X(max_spread_pct, OFF, 0, "%", \
+	  "largest difference in run delay between workers of a cgroup") \
 	X(max_throughput_cv, OFF, 0, "", "coefficient of variation of work per CPU second") \
 	X(min_work_rate, OFF, 0, "units/s", "work units per CPU second, every worker") \
 	X(max_p99_wake_us, OFF, 0, "us", "99th percentile of wake-up latency") \
@@ -60,7 +63,8 @@ enum ktstr_test_flags {
 	KTSTR_TEST_ALLOW_INCONCLUSIVE = 1u << 1, /* inconclusive counts as pass */
 	KTSTR_TEST_IGNORE = 1u << 2,		 /* listed; runs only when named exactly */
 	KTSTR_TEST_NEEDS_SMT = 1u << 3,
-	KTSTR_TEST_NEEDS_SCHED_EXT = 1u << 4, /* skip on kernels or runs without a sched_ext scheduler */
+	KTSTR_TEST_NEEDS_SCHED_EXT =
+		1u << 4, /* skip on kernels or runs without a sched_ext scheduler */
 };
 
 /* One test. In integer fields zero means "not said": the scheduler's value, else the default. */
@@ -70,15 +74,15 @@ struct ktstr_test_record {
 	uint16_t size; /* sizeof(struct ktstr_test_record) of the writer */
 	char name[KTSTR_NAME_MAX];
 	char summary[KTSTR_TEXT_MAX];
-	char scheduler[KTSTR_NAME_MAX]; /* a KTSTR_SCHEDULER name, "" = EEVDF */
+	char scheduler[KTSTR_NAME_MAX];	 /* a KTSTR_SCHEDULER name, "" = EEVDF */
 	char sched_args[KTSTR_ARGS_MAX]; /* appended to the scheduler's own */
-	char topology[KTSTR_TOPO_MAX];	/* AnBlCcDt or a preset, "" = inherit, then 1n1l2c1t */
-	char expect[KTSTR_TEXT_MAX];	/* with EXPECT_FAIL: text that the failure must contain */
-	uint32_t flags;			/* enum ktstr_test_flags */
-	uint32_t memory_mib;		/* floor */
-	uint32_t duration_ms;		/* of the load; default 2000 */
-	uint32_t timeout_ms;		/* of the test body; default 30 s + 4 x duration */
-	uint32_t watchdog_ms;		/* sched_ext watchdog, 0 = the scheduler's */
+	char topology[KTSTR_TOPO_MAX];	 /* AnBlCcDt or a preset, "" = inherit, then 1n1l2c1t */
+	char expect[KTSTR_TEXT_MAX];	 /* with EXPECT_FAIL: text that the failure must contain */
+	uint32_t flags;			 /* enum ktstr_test_flags */
+	uint32_t memory_mib;		 /* floor */
+	uint32_t duration_ms;		 /* of the load; default 2000 */
+	uint32_t timeout_ms;		 /* of the test body; default 30 s + 4 x duration */
+	uint32_t watchdog_ms;		 /* sched_ext watchdog, 0 = the scheduler's */
 	uint32_t min_cpus, max_cpus;
 	uint32_t min_llcs, max_llcs;
 	uint32_t min_nodes, max_nodes;
@@ -93,8 +97,9 @@ struct ktstr_sched_record {
 	uint16_t size;
 	char name[KTSTR_NAME_MAX];
 	char summary[KTSTR_TEXT_MAX];
-	char binary[KTSTR_TEXT_MAX]; /* path, or a name looked for beside the test binary, then on PATH */
-	char args[KTSTR_ARGS_MAX];   /* split at blanks, double quotes group */
+	char binary
+		[KTSTR_TEXT_MAX]; /* path, or a name looked for beside the test binary, then on PATH */
+	char args[KTSTR_ARGS_MAX];    /* split at blanks, double quotes group */
 	char sysctls[KTSTR_ARGS_MAX]; /* "key=value key=value" */
 	char kargs[KTSTR_ARGS_MAX];   /* kernel command line */
 	char topology[KTSTR_TOPO_MAX];

@@ -25,11 +25,11 @@
 	X(WORK_RATE, "work_rate") \
 	X(WAKE_LATENCY, "wake_latency") \
 	X(MIGRATION, "migration") \
-	X(EXPECT, "expect")	      /* ktstr_expect_*() in the body */ \
-	X(SETUP, "setup")	      /* cgroup, affinity or worker could not be set up */ \
-	X(WORKER, "worker")	      /* a worker crashed or could not be collected */ \
-	X(SKIP, "skip")		      /* ktstr_skip() */ \
-	X(BODY, "body")		      /* the body crashed, timed out or gave no result */
+	X(EXPECT, "expect") /* ktstr_expect_*() in the body */ \
+	X(SETUP, "setup")   /* cgroup, affinity or worker could not be set up */ \
+	X(WORKER, "worker") /* a worker crashed or could not be collected */ \
+	X(SKIP, "skip")	    /* ktstr_skip() */ \
+	X(BODY, "body")	    /* the body crashed, timed out or gave no result */
 
 /* Kinds that depend on the guest's vCPUs really having run: judged inconclusive when the host starved them. */
 #define RESULT_KIND_TIMING(k) ((k) == RESULT_GAP || (k) == RESULT_WAKE_LATENCY)
@@ -38,7 +38,7 @@ enum result_kind {
 #define RESULT_KIND_ENUM(id, name) RESULT_##id,
 	RESULT_KINDS(RESULT_KIND_ENUM)
 #undef RESULT_KIND_ENUM
-	RESULT_NR_KINDS,
+		RESULT_NR_KINDS,
 };
 
 #endif

@@ -170,7 +170,8 @@ int write_file_atomic(const char *path, const void *data, size_t n, mode_t mode,
 
 	if (len < 0 || (size_t)len >= sizeof(tmp))
 		return err_sys(e, -ENAMETOOLONG, "%s", path);
-	SCOPED(close_fd) int fd = open(tmp, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
+	SCOPED(close_fd) int fd =
+		open(tmp, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_sys(e, -errno, "%s", tmp);
 	int r = fill_and_rename(fd, tmp, path, data, n);

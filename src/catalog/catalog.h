@@ -20,17 +20,18 @@ struct catalog_progress {
 
 /* A kernel ready to boot. While it lives a shared lock keeps the entry from being removed. */
 struct kernel {
-	char key[65];	      /* SHA-256 of the contents, hex */
-	char name[160];	      /* how to show it: "debian 7.3.4 cloud-amd64", or the path's base name */
-	char version[128];    /* uname -r */
-	char source[256];     /* how it came: "debian:trixie-backports:cloud linux-image-... 7.3.4-1~bpo13+1" */
+	char key[65];	   /* SHA-256 of the contents, hex */
+	char name[160];	   /* how to show it: "debian 7.3.4 cloud-amd64", or the path's base name */
+	char version[128]; /* uname -r */
+	char source
+		[256]; /* how it came: "debian:trixie-backports:cloud linux-image-... 7.3.4-1~bpo13+1" */
 	enum arch arch;
-	char *boot_path;      /* directly bootable: ELF vmlinux or Image */
-	char *modules_dir;    /* .../lib/modules/VERSION, NULL if none are known */
-	char *config_path;    /* .config, NULL */
-	char *system_map;     /* NULL */
-	uint64_t size_bytes;  /* of the entry on disk */
-	uint64_t fetched_at;  /* seconds since the epoch */
+	char *boot_path;     /* directly bootable: ELF vmlinux or Image */
+	char *modules_dir;   /* .../lib/modules/VERSION, NULL if none are known */
+	char *config_path;   /* .config, NULL */
+	char *system_map;    /* NULL */
+	uint64_t size_bytes; /* of the entry on disk */
+	uint64_t fetched_at; /* seconds since the epoch */
 	uint64_t used_at;
 	int lock_fd;
 };
@@ -54,11 +55,12 @@ const char *catalog_dir(const struct catalog *c);
  * a build tree (unpacked form cached by content, the file itself is not copied); a cache key or
  * unique prefix of one (>= 6 digits).
  */
-int catalog_resolve(struct catalog *c, const char *spec, enum arch a, const struct catalog_progress *p,
-		    struct kernel *ret, struct err *e);
+int catalog_resolve(struct catalog *c, const char *spec, enum arch a,
+		    const struct catalog_progress *p, struct kernel *ret, struct err *e);
 /* Like resolve, but asks the source for something newer first (debian:...). *ret_new says if it was. */
-int catalog_fetch(struct catalog *c, const char *spec, enum arch a, const struct catalog_progress *p,
-		  struct kernel *ret, bool *ret_new, struct err *e);
+int catalog_fetch(struct catalog *c, const char *spec, enum arch a,
+		  const struct catalog_progress *p, struct kernel *ret, bool *ret_new,
+		  struct err *e);
 /* Copies a kernel (and modules directory, may be NULL) of one's own into the cache. */
 int catalog_import(struct catalog *c, const char *path, const char *modules_dir, const char *name,
 		   struct kernel *ret, struct err *e);
@@ -78,7 +80,7 @@ int catalog_gc(struct catalog *c, uint32_t unused_days, bool dry_run, uint64_t *
 	       const struct catalog_progress *p, struct err *e);
 
 /* Debian's static busybox for guests of @a, fetched the same way; path owned by the catalog. */
-int catalog_busybox(struct catalog *c, enum arch a, const struct catalog_progress *p, const char **ret,
-		    struct err *e);
+int catalog_busybox(struct catalog *c, enum arch a, const struct catalog_progress *p,
+		    const char **ret, struct err *e);
 
 #endif

@@ -32,7 +32,8 @@ DEFINE_SCOPED_FINI(struct closure, closure_fini)
  * interpreter itself as a file. Static programs add nothing.
  * -EXDEV: wrong architecture; -ENOENT: a library is missing (named, with who needs it).
  */
-int closure_add(struct closure *c, const char *program, enum arch a, const char *sysroot, struct err *e);
+int closure_add(struct closure *c, const char *program, enum arch a, const char *sysroot,
+		struct err *e);
 
 /* The sysroot to use for guests of @a when the user named none: "" for the host's architecture, else
  * $KTSTR_SYSROOT, then the folders tools/sysroot and Debian's cross packages make. NULL if none. */

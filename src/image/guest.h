@@ -20,22 +20,23 @@ struct guest_include {
 
 struct guest_spec {
 	enum arch arch;
-	const char *modules_dir;	/* NULL = kernel has all it needs built in */
-	const char *const *modules;	/* names to load, NULL-terminated, NULL = none */
-	const char *sysroot;		/* for libraries; NULL = closure_default_sysroot() */
-	const char *busybox;		/* host path of a static busybox of the guest's architecture, or NULL */
+	const char *modules_dir;    /* NULL = kernel has all it needs built in */
+	const char *const *modules; /* names to load, NULL-terminated, NULL = none */
+	const char *sysroot;	    /* for libraries; NULL = closure_default_sysroot() */
+	const char
+		*busybox; /* host path of a static busybox of the guest's architecture, or NULL */
 	const struct guest_include *includes;
 	size_t nr_includes;
-	const char *cache_dir;		/* where parts are cached; NULL = no cache */
+	const char *cache_dir; /* where parts are cached; NULL = no cache */
 };
 
 struct guest_build {
-	int fd;			/* memfd with the whole archive; the caller's */
+	int fd; /* memfd with the whole archive; the caller's */
 	uint64_t size;
-	uint64_t unpacked;	/* bytes the files take in the guest's RAM */
-	bool from_cache;	/* nothing but the job had to be built */
+	uint64_t unpacked; /* bytes the files take in the guest's RAM */
+	bool from_cache;   /* nothing but the job had to be built */
 	uint64_t took_ns;
-	char **modules;		/* file names in load order for the job, NULL-terminated; see guest_build_fini() */
+	char **modules; /* file names in load order for the job, NULL-terminated; see guest_build_fini() */
 };
 
 void guest_build_fini(struct guest_build *b);

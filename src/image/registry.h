@@ -29,7 +29,8 @@ DEFINE_SCOPED_FINI(struct registry, registry_fini)
  * file, test, field and reason.
  */
 int registry_read(const char *path, struct registry *ret, struct err *e);
-int registry_read_mem(const void *data, size_t len, const char *name, struct registry *ret, struct err *e);
+int registry_read_mem(const void *data, size_t len, const char *name, struct registry *ret,
+		      struct err *e);
 
 const struct ktstr_sched_record *registry_sched(const struct registry *r, const char *name);
 

@@ -26,11 +26,11 @@ struct frame {
 /* Incremental parser: bounded memory, resynchronises after damage. Zero-initialised is ready. */
 struct frame_parser {
 	struct buf in;
-	size_t taken;	     /* bytes of @in that the last frame used */
+	size_t taken; /* bytes of @in that the last frame used */
 	uint32_t next_seq;
-	uint64_t skipped;    /* bytes thrown away while looking for a frame */
-	uint64_t bad_crc;    /* frames dropped for their checksum */
-	uint64_t lost;	     /* frames missing by sequence number */
+	uint64_t skipped; /* bytes thrown away while looking for a frame */
+	uint64_t bad_crc; /* frames dropped for their checksum */
+	uint64_t lost;	  /* frames missing by sequence number */
 	uint64_t good;
 };
 

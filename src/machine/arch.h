@@ -13,12 +13,12 @@ enum arch {
 };
 
 struct arch_names {
-	const char *name;	/* ours and the kernel build's: x86_64, arm64 */
-	const char *uname;	/* x86_64, aarch64 */
-	const char *debian;	/* amd64, arm64 */
-	const char *triplet;	/* x86_64-linux-gnu, aarch64-linux-gnu */
-	const char *qemu;	/* suffix of qemu-system-: x86_64, aarch64 */
-	uint16_t elf_machine;	/* EM_X86_64, EM_AARCH64 */
+	const char *name;     /* ours and the kernel build's: x86_64, arm64 */
+	const char *uname;    /* x86_64, aarch64 */
+	const char *debian;   /* amd64, arm64 */
+	const char *triplet;  /* x86_64-linux-gnu, aarch64-linux-gnu */
+	const char *qemu;     /* suffix of qemu-system-: x86_64, aarch64 */
+	uint16_t elf_machine; /* EM_X86_64, EM_AARCH64 */
 };
 
 const struct arch_names *arch_names(enum arch a);

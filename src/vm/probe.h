@@ -14,7 +14,7 @@ enum probe_state {
 	PROBE_FORBIDDEN, /* there, but not for this user */
 	PROBE_UNUSABLE,	 /* there, but cannot run kernels */
 	PROBE_TOO_OLD,
-	PROBE_FOREIGN,	 /* KVM for a guest of another architecture */
+	PROBE_FOREIGN, /* KVM for a guest of another architecture */
 };
 
 struct probe_result {

@@ -27,24 +27,26 @@ struct vm_config {
 	enum arch arch;
 	struct topology topo;
 	uint64_t memory_bytes;
-	const char *kernel_path; /* directly bootable: ELF vmlinux with a PVH note, bzImage, or arm64 Image */
-	int initrd_fd;		 /* regular file or memfd holding the archive; borrowed */
-	const char *cmdline;	 /* what the caller adds; the backend puts console and board options in front */
-	bool tty;		 /* a second console port (hvc0) for an interactive shell */
-	bool verbose;		 /* kernel log on the console from the first instruction (no "quiet") */
-	uint64_t seed;		 /* kaslr-seed, rng-seed and whatever else the board hands to the guest */
+	const char *
+		kernel_path; /* directly bootable: ELF vmlinux with a PVH note, bzImage, or arm64 Image */
+	int initrd_fd;	     /* regular file or memfd holding the archive; borrowed */
+	const char *
+		cmdline; /* what the caller adds; the backend puts console and board options in front */
+	bool tty;	 /* a second console port (hvc0) for an interactive shell */
+	bool verbose;  /* kernel log on the console from the first instruction (no "quiet") */
+	uint64_t seed; /* kaslr-seed, rng-seed and whatever else the board hands to the guest */
 	enum vm_accel accel;
-	const char *emulator;	 /* path of QEMU, NULL = found on PATH */
+	const char *emulator; /* path of QEMU, NULL = found on PATH */
 };
 
 enum vm_event_kind {
-	VM_EVENT_NONE,	  /* the deadline passed */
-	VM_EVENT_CONSOLE, /* bytes of the kernel console (UART) */
-	VM_EVENT_LINK,	  /* bytes of the link port */
+	VM_EVENT_NONE,	      /* the deadline passed */
+	VM_EVENT_CONSOLE,     /* bytes of the kernel console (UART) */
+	VM_EVENT_LINK,	      /* bytes of the link port */
 	VM_EVENT_LINK_CLOSED, /* the link's transport is gone although the VM runs */
-	VM_EVENT_TTY,	  /* bytes of the interactive port */
-	VM_EVENT_WATCHED, /* a descriptor given to vm_watch() is readable or hung up */
-	VM_EVENT_STOPPED, /* the machine has ended; see struct vm_stop; last event */
+	VM_EVENT_TTY,	      /* bytes of the interactive port */
+	VM_EVENT_WATCHED,     /* a descriptor given to vm_watch() is readable or hung up */
+	VM_EVENT_STOPPED,     /* the machine has ended; see struct vm_stop; last event */
 };
 
 enum vm_stop_kind {
@@ -71,10 +73,10 @@ struct vm_event {
 
 /* How the machine is provided; filled at create, for the report. */
 struct vm_about {
-	char backend[16];     /* "qemu", "kvm" */
-	char accel[16];	      /* "tcg", "kvm" */
-	char version[64];     /* "QEMU 10.0.2" */
-	char why[160];	      /* why not something better, "" if it is the best */
+	char backend[16]; /* "qemu", "kvm" */
+	char accel[16];	  /* "tcg", "kvm" */
+	char version[64]; /* "QEMU 10.0.2" */
+	char why[160];	  /* why not something better, "" if it is the best */
 };
 
 struct vm_vcpu_time {
@@ -83,9 +85,9 @@ struct vm_vcpu_time {
 };
 
 struct vm_stats {
-	uint64_t setup_ns;     /* vm_create() to the machine being started */
-	uint64_t rss_bytes;    /* of the backend process, without guest memory */
-	uint32_t nr_vcpus;     /* of vcpu[] */
+	uint64_t setup_ns;  /* vm_create() to the machine being started */
+	uint64_t rss_bytes; /* of the backend process, without guest memory */
+	uint32_t nr_vcpus;  /* of vcpu[] */
 	struct vm_vcpu_time vcpu[TOPO_MAX_CPUS];
 };
 
@@ -120,7 +122,8 @@ int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, stru
 	      struct err *e);
 
 /* Everything is checked before anything is created. */
-int vm_create(const struct vm_backend *b, const struct vm_config *cfg, struct vm **ret, struct err *e);
+int vm_create(const struct vm_backend *b, const struct vm_config *cfg, struct vm **ret,
+	      struct err *e);
 /* NULL and half-built are fine. Ends the machine if it still runs; leaves no process behind. */
 void vm_destroy(struct vm *vm);
 DEFINE_SCOPED(struct vm *, vm_destroy)
