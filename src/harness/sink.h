@@ -4,6 +4,7 @@
 #define HARNESS_SINK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/scoped.h"
