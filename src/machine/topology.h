@@ -14,6 +14,8 @@ struct err;
 #define TOPO_MAX_CPUS 512
 #define TOPO_MAX_NODES 64
 #define TOPO_TEXT_MAX 32
+#define TOPO_FORM_HELP \
+	"as in 2n4l8c2t: 2 nodes, 4 LLCs in total, 8 cores per LLC, 2 threads per core"
 
 /*
  * CPU ids are sequential: LLC by LLC, core by core, thread by thread (threads of a core are

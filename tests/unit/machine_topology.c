@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "unit.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "machine/arch.h"
+#include "machine/preset.h"
+#include "machine/topology.h"
+
+static void every_name_of_an_architecture_is_understood(void **state)
+{
+	enum arch a;
+
+	for (int i = 0; i < NR_ARCHES; i++) {
+		const struct arch_names *n = arch_names((enum arch)i);
+		const char *const all[] = { n->name, n->uname, n->debian, n->triplet, n->qemu };
+
+		for (size_t k = 0; k < ARRAY_SIZE(all); k++) {
+			assert_int_equal(arch_parse(all[k], &a), 0);
+			assert_int_equal(a, i);
+		}
+		assert_int_equal(arch_from_elf(n->elf_machine, &a), 0);
+		assert_int_equal(a, i);
+	}
+	assert_int_equal(arch_parse("riscv64", &a), -EINVAL);
+	assert_int_equal(arch_parse("", &a), -EINVAL);
+	assert_int_equal(arch_from_elf(EM_RISCV, &a), -ENOENT);
+}
+
+/* Calls @check for every valid shape of up to @max CPUs. */
+static void each_shape(uint32_t max, void (*check)(const struct topology *t))
+{
+	uint32_t seen = 0;
+
+	for (uint32_t n = 1; n <= max; n++)
+		for (uint32_t l = n; l <= max; l += n)
+			for (uint32_t c = 1; l * c <= max; c++)
+				for (uint32_t t = 1; l * c * t <= max; t++, seen++)
+					check(&(struct topology){ n, l, c, t });
+	assert_true(seen > 100);
+}
+
+static void text_comes_back(const struct topology *t)
+{
+	struct topology got;
+	char text[TOPO_TEXT_MAX];
+
+	assert_int_equal(topo_check(t, NULL), 0);
+	assert_int_equal(topo_parse(topo_format(t, text, sizeof(text)), &got, NULL), 0);
+	assert_memory_equal(&got, t, sizeof(got));
+}
+
+static void text_round_trips_for_every_small_shape(void **state)
+{
+	each_shape(64, text_comes_back);
+}
+
+/* Sets 0 .. nr-1 of @set must be disjoint, equally large and together the whole machine. */
+static void check_partition(const struct topology *t, uint32_t nr,
+			    struct cpuset (*set)(const struct topology *, uint32_t),
+			    uint32_t (*owner)(const struct topology *, uint32_t))
+{
+	struct cpuset left = topo_all(t);
+
+	for (uint32_t i = 0; i < nr; i++) {
+		struct cpuset s = set(t, i), taken = cpuset_and(&left, &s);
+
+		assert_true(cpuset_equal(&taken, &s));
+		assert_int_equal(cpuset_count(&s), topo_cpus(t) / nr);
+		for (uint32_t cpu = 0; cpu < topo_cpus(t); cpu++)
+			assert_int_equal(cpuset_has(&s, cpu), owner(t, cpu) == i);
+		left = cpuset_minus(&left, &s);
+	}
+	assert_int_equal(cpuset_count(&left), 0);
+}
+
+static void parts_nest(const struct topology *t)
+{
+	check_partition(t, t->llcs * t->cores, topo_core_cpus, topo_core_of);
+	check_partition(t, t->llcs, topo_llc_cpus, topo_llc_of);
+	check_partition(t, t->nodes, topo_node_cpus, topo_node_of);
+	for (uint32_t cpu = 0; cpu < topo_cpus(t); cpu++) {
+		uint32_t llc = topo_llc_of(t, cpu);
+
+		assert_int_equal(topo_core_of(t, cpu) / t->cores, llc);
+		assert_int_equal(llc / (t->llcs / t->nodes), topo_node_of(t, cpu));
+		assert_int_equal(topo_core_of(t, cpu) * t->threads + topo_thread_of(t, cpu), cpu);
+	}
+}
+
+static void cores_llcs_and_nodes_partition_the_cpus(void **state)
+{
+	each_shape(24, parts_nest);
+}
+
+static void memory_is_shared_evenly(const struct topology *t)
+{
+	uint32_t mib = topo_default_memory_mib(t);
+
+	assert_true(mib >= 256 + topo_cpus(t));
+	assert_int_equal(mib % (16 * t->nodes), 0);
+	assert_true(mib / t->nodes >= 128);
+}
+
+static void nodes_get_equal_shares_of_default_memory(void **state)
+{
+	each_shape(64, memory_is_shared_evenly);
+}
+
+static void distances_are_local_or_remote(void **state)
+{
+	struct topology t = { 4, 4, 1, 1 };
+
+	for (uint32_t a = 0; a < 4; a++)
+		for (uint32_t b = 0; b < 4; b++)
+			assert_int_equal(topo_distance(&t, a, b), a == b ? 10 : 20);
+}
+
+static void impossible_shapes_are_refused_by_name(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} row[] = {
+		{ "0n1l1c1t", "topology 0n1l1c1t: nodes must be at least 1" },
+		{ "1n0l1c1t", "topology 1n0l1c1t: LLCs must be at least 1" },
+		{ "1n1l0c1t", "topology 1n1l0c1t: cores per LLC must be at least 1" },
+		{ "1n1l1c0t", "topology 1n1l1c0t: threads per core must be at least 1" },
+		{ "2n3l2c1t", "topology 2n3l2c1t: 3 LLCs cannot be split evenly over 2 nodes" },
+		{ "2n1l2c1t", "topology 2n1l2c1t: 1 LLC cannot be split evenly over 2 nodes" },
+		{ "1n1l513c1t", "topology 1n1l513c1t: 1 x 513 x 1 CPUs are more than 512" },
+		{ "65n65l1c1t", "topology 65n65l1c1t: 65 nodes are more than 64" },
+		{ "1n4294967295l4294967295c4294967295t", "CPUs are more than 512" },
+		{ "1n1l4294967296c1t", "cores per LLC (c): the number is too large" },
+		{ "1n2l", "cores per LLC (c): no number there" },
+		{ "1n2l3", "cores per LLC (c): another letter or none" },
+		{ "1s2l3c1t", "nodes (n): another letter or none" },
+		{ "1n2l3c1tt", "nothing may follow the threads" },
+		{ "1n2l3c1t ", "nothing may follow the threads" },
+		{ "tiny-1lc", "topology tiny-1lc: no such preset; did you mean tiny-1llc?" },
+		{ "numa2-llc-nosmt", "did you mean numa2-8llc-nosmt?" },
+		{ "banana", "topology banana: neither a preset (ktstr topo --presets) nor" },
+		{ "", "neither a preset" },
+	};
+	struct topology got = { 9, 9, 9, 9 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct err e = { 0 };
+		int r = topo_parse(row[i].text, &got, &e);
+
+		assert_true(r == -EINVAL || r == -ERANGE);
+		assert_int_equal(e.code, r);
+		if (!strstr(e.text, row[i].why))
+			fail_msg("\"%s\": %s", row[i].text, e.text);
+		assert_int_equal(got.nodes, 9);
+	}
+}
+
+static void the_largest_machine_is_accepted(void **state)
+{
+	struct topology t;
+
+	assert_int_equal(topo_parse("64n64l4c2t", &t, NULL), 0);
+	assert_int_equal(topo_cpus(&t), TOPO_MAX_CPUS);
+}
+
+static void presets_are_valid_unique_and_found(void **state)
+{
+	uint32_t all = 0, arm64 = 0;
+	struct topology t;
+
+	for (const struct topo_preset *p = topo_presets; p->name; p++, all++) {
+		assert_int_equal(topo_check(&p->topo, NULL), 0);
+		assert_ptr_equal(topo_preset_find(p->name), p);
+		assert_int_equal(topo_parse(p->name, &t, NULL), 0);
+		assert_memory_equal(&t, &p->topo, sizeof(t));
+		assert_int_equal(p->arm64, p->topo.threads == 1);
+		assert_int_equal(topo_cpus(&p->topo) <= 252, 1);
+		arm64 += p->arm64;
+	}
+	assert_int_equal(all, 24);
+	assert_int_equal(arm64, 14);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_name_of_an_architecture_is_understood),
+		cmocka_unit_test(text_round_trips_for_every_small_shape),
+		cmocka_unit_test(cores_llcs_and_nodes_partition_the_cpus),
+		cmocka_unit_test(nodes_get_equal_shares_of_default_memory),
+		cmocka_unit_test(distances_are_local_or_remote),
+		cmocka_unit_test(impossible_shapes_are_refused_by_name),
+		cmocka_unit_test(the_largest_machine_is_accepted),
+		cmocka_unit_test(presets_are_valid_unique_and_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
