@@ -23,10 +23,15 @@ struct frame {
 	const uint8_t *payload; /* borrowed from the parser until its next call; 8-byte aligned */
 };
 
-/* Incremental parser: bounded memory, resynchronises after damage. Zero-initialised is ready. */
+/*
+ * Incremental parser, resynchronises after damage. Zero-initialised is ready. Once
+ * frame_parser_next() said false it holds less than one maximal frame; memory that runs out
+ * shows as in.bad.
+ */
 struct frame_parser {
 	struct buf in;
-	size_t taken; /* bytes of @in that the last frame used */
+	size_t taken; /* bytes of @in that are done with */
+	bool ended;
 	uint32_t next_seq;
 	uint64_t skipped; /* bytes thrown away while looking for a frame */
 	uint64_t bad_crc; /* frames dropped for their checksum */
@@ -40,6 +45,8 @@ static inline void frame_parser_fini_scoped(struct frame_parser *p)
 	frame_parser_fini(p);
 }
 void frame_parser_feed(struct frame_parser *p, const void *data, size_t n);
+/* No more bytes will come: what looks like part of a frame is damage, and is searched for frames. */
+void frame_parser_finish(struct frame_parser *p);
 /* True and *ret filled while a whole good frame is there; call until false after each feed. */
 bool frame_parser_next(struct frame_parser *p, struct frame *ret);
 
