@@ -11,6 +11,9 @@
 #include "machine/arch.h"
 #include "machine/topology.h"
 
+struct buf;
+struct err;
+
 /* In rising severity: folding takes the largest. An empty set is not a pass. */
 enum verdict {
 	VERDICT_SKIP,
@@ -19,7 +22,8 @@ enum verdict {
 	VERDICT_FAIL,
 	NR_VERDICTS,
 };
-const char *verdict_name(enum verdict v); /* "pass", "fail", "inconclusive", "skip" */
+const char *verdict_name(enum verdict v);	     /* "pass", "fail", "inconclusive", "skip" */
+int verdict_parse(const char *s, enum verdict *ret); /* 0 or -EINVAL */
 
 /*
  * Why a cell did not simply pass. X(id, stable name, verdict it leads to, what it means).
@@ -54,6 +58,9 @@ enum cause {
 		NR_CAUSES,
 };
 const char *cause_name(enum cause c);
+const char *cause_text(enum cause c); /* what it means, as a half sentence */
+enum verdict cause_verdict(enum cause c);
+int cause_parse(const char *s, enum cause *ret); /* 0 or -EINVAL */
 
 /* One finding; the first failing one is the headline. */
 struct detail {
@@ -63,6 +70,11 @@ struct detail {
 	char cgroup[64];
 	char *text; /* one sentence */
 };
+
+/* The worst verdict of those that count; inconclusive if none does. */
+enum verdict details_fold(const struct detail *d, size_t nr);
+/* The first of the worst that is not a pass, NULL if there is none: what the headline is about. */
+const struct detail *details_headline(const struct detail *d, size_t nr);
 
 struct latency {
 	uint64_t count, min_ns, p50_ns, p99_ns, p999_ns, max_ns;
@@ -141,10 +153,24 @@ struct cell_result {
 void cell_result_fini(struct cell_result *r);
 DEFINE_SCOPED_FINI(struct cell_result, cell_result_fini)
 
+/* Appends a copy of @like with the text of @fmt. 0 or -ENOMEM. */
+int cell_result_add_detail(struct cell_result *r, const struct detail *like, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * A result as one line of JSON without newline, and back: how the process of a VM tells its parent.
+ * ->cell is not part of it and comes back as NULL. Reading takes hostile bytes: bounded, checked.
+ */
+int cell_result_to_json(const struct cell_result *r, struct buf *b);
+int cell_result_from_json(const char *text, size_t len, struct cell_result *ret, struct err *e);
+/* The members alone, without braces, for a larger object. */
+void cell_result_put_members(const struct cell_result *r, struct buf *b);
+
 struct run_counts {
 	uint32_t by_verdict[NR_VERDICTS];
 	uint32_t not_run; /* interrupted before they began */
 };
+void run_counts_add(struct run_counts *n, const struct cell_result *r);
 
 /* The head of a run, shown once. */
 struct run_info {
@@ -155,6 +181,7 @@ struct run_info {
 	const char *backend_why; /* "kvm: present, cannot run kernels", "" if nothing to explain */
 	uint64_t seed;
 	uint32_t nr_cells;
+	const struct cell *cells; /* the plan, nr_cells of them; outlives the sinks */
 	uint32_t jobs;
 	uint64_t started_at; /* seconds since the epoch */
 };

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "harness/result.h"
+
+static void names_and_causes_go_both_ways(void **state)
+{
+	enum verdict v;
+	enum cause c;
+
+	for (unsigned int i = 0; i < NR_VERDICTS; i++) {
+		assert_int_equal(verdict_parse(verdict_name((enum verdict)i), &v), 0);
+		assert_int_equal(v, i);
+	}
+	for (unsigned int i = 0; i < NR_CAUSES; i++) {
+		assert_int_equal(cause_parse(cause_name((enum cause)i), &c), 0);
+		assert_int_equal(c, i);
+	}
+	assert_int_equal(verdict_parse("Pass", &v), -EINVAL);
+	assert_int_equal(cause_parse("", &c), -EINVAL);
+	assert_string_equal(cause_name((enum cause)99), "?");
+	assert_int_equal(cause_verdict(CAUSE_LINK_LOST), VERDICT_INCONCLUSIVE);
+}
+
+static void the_worst_finding_decides_and_notes_do_not_count(void **state)
+{
+	const struct detail d[] = {
+		{ VERDICT_SKIP }, { VERDICT_PASS }, { VERDICT_INCONCLUSIVE },
+		{ VERDICT_FAIL }, { VERDICT_FAIL },
+	};
+	const struct detail note = { VERDICT_FAIL, .note = true };
+
+	assert_int_equal(details_fold(d, 1), VERDICT_SKIP);
+	assert_int_equal(details_fold(d, 2), VERDICT_PASS);
+	assert_int_equal(details_fold(d, 3), VERDICT_INCONCLUSIVE);
+	assert_int_equal(details_fold(d, 5), VERDICT_FAIL);
+	assert_int_equal(details_fold(NULL, 0), VERDICT_INCONCLUSIVE);
+	assert_int_equal(details_fold(&note, 1), VERDICT_INCONCLUSIVE);
+	assert_ptr_equal(details_headline(d, 5), &d[3]);
+	assert_ptr_equal(details_headline(d, 3), &d[2]);
+	assert_ptr_equal(details_headline(d, 1), &d[0]);
+	assert_null(details_headline(d + 1, 1));
+}
+
+static void fill(struct cell_result *r)
+{
+	const struct detail like = { VERDICT_FAIL, false, "starved", "cg_1" };
+
+	*r = (struct cell_result){
+		.verdict = VERDICT_FAIL,
+		.cause = CAUSE_CHECK,
+		.headline = strdup("cg_1 starved \xff\xc3\xa4 \"quoted\"\nline"),
+		.rerun = strdup("ktstr test ./x --seed 1f3a"),
+		.times = { .total = 1, .boot = UINT32_MAX + 5ull, .stop = UINT64_MAX },
+		.backend = "qemu",
+		.host_stall_ns = 77,
+		.output = strdup("\x1b[31m\x01"),
+	};
+	assert_int_equal(cell_result_add_detail(r, &like, "%d of %d", 1, 2), 0);
+	r->cgroups = calloc(2, sizeof(*r->cgroups));
+	r->nr_cgroups = 2;
+	strcpy(r->cgroups[1].name, "cg_1");
+	r->cgroups[1].wake.p999_ns = 42;
+	r->cgroups[0].workers = UINT32_MAX;
+	r->values = calloc(2, sizeof(*r->values));
+	r->nr_values = 2;
+	r->values[0].value = 0.1;
+	r->values[1].value = (double)INFINITY;
+	strcpy(r->values[1].unit, "%");
+}
+
+static void results_survive_the_way_through_json(void **state)
+{
+	SCOPED(cell_result_fini) struct cell_result a = { 0 };
+	SCOPED(cell_result_fini) struct cell_result b = { 0 };
+	SCOPED(buf_fini) struct buf once = { 0 }, twice = { 0 };
+	struct err e = { 0 };
+
+	fill(&a);
+	assert_int_equal(cell_result_to_json(&a, &once), 0);
+	assert_null(strchr(buf_str(&once), '\n'));
+	assert_int_equal(cell_result_from_json(buf_str(&once), once.len, &b, &e), 0);
+	assert_int_equal(b.cause, CAUSE_CHECK);
+	assert_string_equal(b.headline, "cg_1 starved \xef\xbf\xbd\xc3\xa4 \"quoted\"\nline");
+	assert_string_equal(b.output, a.output);
+	assert_null(b.sched_log);
+	assert_string_equal(b.details[0].text, "1 of 2");
+	assert_string_equal(b.details[0].kind, "starved");
+	assert_int_equal(b.cgroups[0].workers, UINT32_MAX);
+	assert_int_equal(b.cgroups[1].wake.p999_ns, 42);
+	assert_true(b.values[0].value == 0.1 && isnan(b.values[1].value));
+	assert_true(b.times.boot == a.times.boot && b.times.stop == INT64_MAX);
+	assert_int_equal(cell_result_to_json(&b, &twice), 0);
+	assert_string_equal(buf_str(&twice), buf_str(&once));
+}
+
+/* The JSON of a good result with @from replaced by @to must be refused for reason @why. */
+static void refuse(const char *good, const char *from, const char *to, const char *why)
+{
+	struct cell_result r = { 0 };
+	struct buf b = { 0 };
+	struct err e = { 0 };
+	const char *at = strstr(good, from);
+
+	assert_non_null(at);
+	buf_put(&b, good, (size_t)(at - good));
+	buf_puts(&b, to);
+	buf_puts(&b, at + strlen(from));
+	assert_true(cell_result_from_json(buf_str(&b), b.len, &r, &e) < 0);
+	assert_string_equal(e.text, why);
+	assert_null(r.headline);
+	buf_fini(&b);
+}
+
+static void damaged_results_are_refused_by_name(void **state)
+{
+	SCOPED(cell_result_fini) struct cell_result a = { 0 };
+	SCOPED(buf_fini) struct buf b = { 0 };
+	const char *good;
+
+	fill(&a);
+	assert_int_equal(cell_result_to_json(&a, &b), 0);
+	good = buf_str(&b);
+	refuse(good, "\"cause\":", "\"clause\":", "result: cause is missing");
+	refuse(good, "\"cause\":\"check\"", "\"cause\":7", "result: cause has no sensible value");
+	refuse(good, "\"boot\":", "\"boot\":-", "result: times: boot has no sensible value");
+	refuse(good, "\"workers\":", "\"workers\":1",
+	       "result: cgroups: workers has no sensible value");
+	refuse(good, "\"starved\"", "\"a kind of more than 23 bytes\"",
+	       "result: details: kind has no sensible value");
+	refuse(good, "\"details\":[", "\"details\":[1,", "result: details: verdict is missing");
+	refuse(good, "\"note\":false", "\"note\":0", "result: details: note has no sensible value");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_and_causes_go_both_ways),
+		cmocka_unit_test(the_worst_finding_decides_and_notes_do_not_count),
+		cmocka_unit_test(results_survive_the_way_through_json),
+		cmocka_unit_test(damaged_results_are_refused_by_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
