@@ -20,9 +20,10 @@ enum probe_state {
 struct probe_result {
 	enum probe_state state;
 	uint64_t took_ns;
-	char text[200];	  /* one sentence: what was found */
+	char text[400];	  /* one sentence: what was found */
 	char remedy[200]; /* what to do, "" if nothing */
 	char version[64]; /* "QEMU 10.0.2", "KVM API 12" */
+	char path[256];	  /* of the program or device that was tried */
 };
 
 /* Runs a tiny 64-bit guest with paging, BMI2 and SSE (ARCHITECTURE section 2). < 50 ms, cached. */
@@ -31,5 +32,8 @@ void probe_kvm(enum arch guest, struct probe_result *ret);
 void probe_qemu(enum arch guest, const char *path, struct probe_result *ret);
 /* Test only: forget the cached answers of this process and do not read the stored one. */
 void probe_no_cache(void);
+
+/* Part of probe_no_cache(). */
+void probe_qemu_forget(void);
 
 #endif

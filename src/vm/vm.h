@@ -29,7 +29,7 @@ struct vm_config {
 	uint64_t memory_bytes;
 	const char *
 		kernel_path; /* directly bootable: ELF vmlinux with a PVH note, bzImage, or arm64 Image */
-	int initrd_fd;	     /* regular file or memfd holding the archive; borrowed */
+	int initrd_fd;	     /* regular file or memfd holding the archive, -1 = none; borrowed */
 	const char *
 		cmdline; /* what the caller adds; the backend puts console and board options in front */
 	bool tty;	 /* a second console port (hvc0) for an interactive shell */
@@ -103,12 +103,15 @@ struct vm_backend {
 	int (*watch)(struct vm *vm, int fd, bool on, struct err *e);
 	int (*link_send)(struct vm *vm, const void *data, size_t n, struct err *e);
 	int (*tty_send)(struct vm *vm, const void *data, size_t n, struct err *e);
+	size_t (*backlog)(const struct vm *vm);
 	int (*pause)(struct vm *vm, struct err *e);
 	int (*resume)(struct vm *vm, struct err *e);
 	void (*kill)(struct vm *vm);
 	int (*stats)(struct vm *vm, struct vm_stats *ret, struct err *e);
 	/* Guest physical memory as the host sees it: NULL when [gpa, gpa + len) is not all RAM. */
 	void *(*memory)(struct vm *vm, uint64_t gpa, uint64_t len);
+	/* see vm_guest_modules() */
+	const char *const *(*modules)(enum arch a);
 };
 
 /* Common head of every backend's object. */
@@ -121,6 +124,12 @@ struct vm {
 int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, struct vm_about *about,
 	      struct err *e);
 
+/*
+ * Names of the kernel modules that a guest of @a must load to reach its link and tty on this
+ * backend, if its kernel has them as modules; NULL-terminated, static.
+ */
+const char *const *vm_guest_modules(const struct vm_backend *b, enum arch a);
+
 /* Everything is checked before anything is created. */
 int vm_create(const struct vm_backend *b, const struct vm_config *cfg, struct vm **ret,
 	      struct err *e);
@@ -131,7 +140,7 @@ int vm_start(struct vm *vm, struct err *e);
 /*
  * The next thing that happened, or VM_EVENT_NONE at @deadline_ns (CLOCK_MONOTONIC). Console bytes
  * that came before the end are delivered before STOPPED. Returns 0 or a negative errno for host
- * trouble.
+ * trouble. After STOPPED it reports STOPPED again.
  */
 int vm_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);
 /* Makes vm_next() report @fd when readable (standard input, a signalfd). Borrowed. */
@@ -139,7 +148,7 @@ int vm_watch(struct vm *vm, int fd, bool on, struct err *e);
 /* Queued when the guest is slow; never blocks. -ENOBUFS beyond 1 MiB of backlog. */
 int vm_link_send(struct vm *vm, const void *data, size_t n, struct err *e);
 int vm_tty_send(struct vm *vm, const void *data, size_t n, struct err *e);
-/* Bytes queued and not yet taken by the guest (link). */
+/* Bytes queued and not yet taken by the backend (link); 0 = all are on their way. */
 size_t vm_link_backlog(const struct vm *vm);
 int vm_pause(struct vm *vm, struct err *e);
 int vm_resume(struct vm *vm, struct err *e);

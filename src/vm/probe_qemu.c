@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Is there a QEMU for this guest architecture, and is it new enough? */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/scoped.h"
+#include "vm/probe.h"
+#include "vm/spawn.h"
+
+#define OLDEST_MAJOR 10
+/* "--version" takes 10 ms; the rest is for hosts out of breath. */
+#define VERSION_LIMIT_NS 10000000000ull
+
+/* What the cached answer was about; a replaced program is another one. */
+struct identity {
+	char path[256];
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+};
+
+static struct {
+	bool valid;
+	struct identity id;
+	struct probe_result result;
+} cache[NR_ARCHES];
+
+void probe_qemu_forget(void)
+{
+	memset(cache, 0, sizeof(cache));
+}
+
+static bool is_program(const char *path, struct stat *st)
+{
+	return stat(path, st) == 0 && S_ISREG(st->st_mode) && access(path, X_OK) == 0;
+}
+
+/* Like execvp() would, but without running anything. */
+static int search_path(const char *name, char *to, size_t cap)
+{
+	const char *dir = getenv("PATH");
+	struct stat st;
+
+	for (; dir && *dir; dir += strcspn(dir, ":"), dir += *dir == ':') {
+		int n = snprintf(to, cap, "%.*s/%s", (int)strcspn(dir, ":"), dir, name);
+
+		if (n > 0 && (size_t)n < cap && is_program(to, &st))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int identify(const char *path, struct identity *ret)
+{
+	struct stat st;
+
+	memset(ret, 0, sizeof(*ret));
+	if (snprintf(ret->path, sizeof(ret->path), "%s", path) >= (int)sizeof(ret->path))
+		return -ENAMETOOLONG;
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!is_program(path, &st))
+		return -EACCES;
+	ret->dev = st.st_dev;
+	ret->ino = st.st_ino;
+	ret->size = st.st_size;
+	ret->mtime = st.st_mtim;
+	return 0;
+}
+
+/* Standard output of "PATH --version" until its end, at most VERSION_LIMIT_NS. */
+static int read_until(int fd, char *to, size_t cap)
+{
+	uint64_t deadline_ns = now_ns() + VERSION_LIMIT_NS;
+	size_t len = 0;
+
+	for (ssize_t k = 1; k > 0 && len + 1 < cap; len += (size_t)MAX(k, 0)) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		uint64_t now = now_ns();
+
+		if (now >= deadline_ns || poll(&p, 1, (int)((deadline_ns - now) / 1000000)) == 0)
+			return -ETIMEDOUT;
+		k = read(fd, to + len, cap - 1 - len);
+	}
+	to[len] = 0;
+	return 0;
+}
+
+static int ask_version(const char *path, char *to, size_t cap, struct err *e)
+{
+	char *const argv[] = { (char *)(uintptr_t)path, (char *)(uintptr_t)"--version", NULL };
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(e, -errno, "pipe");
+	SCOPED(close_fd) int out = ends[0];
+	SCOPED(close_fd) int in = ends[1];
+	SCOPED(close_fd) int pidfd = -1;
+	const int fds[] = { -1, in, in };
+	int pid = spawn(path, argv, fds, ARRAY_SIZE(fds), &pidfd, e);
+
+	if (pid < 0)
+		return pid;
+	close_fd(&in);
+	int r = read_until(out, to, cap);
+	if (r < 0)
+		pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+	waitpid(pid, NULL, 0);
+	return r < 0 ? err_sys(e, r, "%s --version", path) : 0;
+}
+
+static void judge_version(const char *path, const char *text, struct probe_result *ret)
+{
+	static const char lead[] = "QEMU emulator version ";
+	int major, minor, micro;
+
+	if (strncmp(text, lead, sizeof(lead) - 1) != 0 ||
+	    sscanf(text + sizeof(lead) - 1, "%d.%d.%d", &major, &minor, &micro) != 3) {
+		ret->state = PROBE_UNUSABLE;
+		snprintf(ret->text, sizeof(ret->text), "%s: does not answer like QEMU", path);
+		return;
+	}
+	snprintf(ret->version, sizeof(ret->version), "QEMU %d.%d.%d", major, minor, micro);
+	ret->state = major >= OLDEST_MAJOR ? PROBE_YES : PROBE_TOO_OLD;
+	if (ret->state == PROBE_YES)
+		snprintf(ret->text, sizeof(ret->text), "%s at %s", ret->version, path);
+	else
+		snprintf(ret->text, sizeof(ret->text),
+			 "%s at %s: too old, %d.0 is the oldest that works", ret->version, path,
+			 OLDEST_MAJOR);
+}
+
+static void run_probe(const char *path, struct probe_result *ret)
+{
+	char text[256];
+	struct err e;
+
+	if (ask_version(path, text, sizeof(text), &e) == 0) {
+		judge_version(path, text, ret);
+		return;
+	}
+	ret->state = PROBE_UNUSABLE;
+	snprintf(ret->text, sizeof(ret->text), "%s", e.text);
+}
+
+static void say_absent(enum arch guest, const char *path, int r, struct probe_result *ret)
+{
+	ret->state = r == -EACCES ? PROBE_FORBIDDEN : PROBE_ABSENT;
+	if (path)
+		snprintf(ret->text, sizeof(ret->text), "emulator %s: %s", path, strerror(-r));
+	else
+		snprintf(ret->text, sizeof(ret->text), "qemu-system-%s: not found on PATH",
+			 arch_names(guest)->qemu);
+}
+
+static const char *package(enum arch guest)
+{
+	return guest == ARCH_ARM64 ? "qemu-system-arm" : "qemu-system-x86";
+}
+
+static void remember(enum arch guest, const struct identity *id, const struct probe_result *r)
+{
+	cache[guest].valid = true;
+	cache[guest].id = *id;
+	cache[guest].result = *r;
+}
+
+void probe_qemu(enum arch guest, const char *path, struct probe_result *ret)
+{
+	char name[64], found[PATH_MAX];
+	uint64_t began_ns = now_ns();
+	struct identity id;
+	int r = 0;
+
+	*ret = (struct probe_result){ 0 };
+	snprintf(name, sizeof(name), "qemu-system-%s", arch_names(guest)->qemu);
+	if (!path)
+		r = search_path(name, found, sizeof(found));
+	if (!r)
+		r = identify(path ? path : found, &id);
+	if (!r && cache[guest].valid && !memcmp(&id, &cache[guest].id, sizeof(id))) {
+		*ret = cache[guest].result;
+		return;
+	}
+	if (r < 0)
+		say_absent(guest, path, r, ret);
+	else
+		run_probe(id.path, ret);
+	if (!r)
+		snprintf(ret->path, sizeof(ret->path), "%s", id.path);
+	ret->took_ns = now_ns() - began_ns;
+	if (ret->state == PROBE_YES)
+		remember(guest, &id, ret);
+	else
+		snprintf(ret->remedy, sizeof(ret->remedy),
+			 "install %s %d or newer (on Debian 12 from bookworm-backports)",
+			 package(guest), OLDEST_MAJOR);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line of QEMU and what it says about guest memory: pure functions of a shape. */
+#ifndef VM_QEMU_ARGS_H
+#define VM_QEMU_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/scoped.h"
+#include "machine/arch.h"
+#include "machine/topology.h"
+
+struct err;
+
+/* What each descriptor number means in the emulator: fixed, so that its arguments are, too. */
+enum qemu_fd {
+	QEMU_FD_STDIN,
+	QEMU_FD_STDOUT,
+	QEMU_FD_STDERR,
+	QEMU_FD_QMP,
+	QEMU_FD_CONSOLE,
+	QEMU_FD_LINK,
+	QEMU_FD_TTY,
+	QEMU_FD_KERNEL,
+	QEMU_FD_INITRD,
+	QEMU_FD_DTB,
+	QEMU_FD_RAM, /* of node 0; one per node from here */
+	QEMU_FD_MAX = QEMU_FD_RAM + TOPO_MAX_NODES,
+};
+
+/* All that the arguments depend on. */
+struct qemu_shape {
+	enum arch arch;
+	struct topology topo;
+	uint64_t memory_bytes;
+	bool kvm; /* else TCG */
+	bool tty;
+	bool verbose;
+	bool initrd;
+	uint64_t seed;
+	const char *emulator; /* argv[0] */
+	const char *cmdline;  /* the caller's part */
+};
+
+/* A growing argument vector whose first error sticks. @text holds the strings back to back. */
+struct arglist {
+	struct buf text;
+	size_t nr;
+};
+
+void arglist_fini(struct arglist *a);
+DEFINE_SCOPED_FINI(struct arglist, arglist_fini)
+void arglist_add(struct arglist *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* NULL-terminated, one allocation to free; points into @a. NULL when memory ran out. */
+char **arglist_argv(const struct arglist *a);
+
+/* One run of guest physical addresses backed by consecutive bytes of guest memory. */
+struct ram_chunk {
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t off;
+};
+#define RAM_CHUNKS_MAX 3
+
+/* What the backend cannot express about this shape, named. */
+int qemu_shape_check(const struct qemu_shape *s, struct err *e);
+/* Appends program name and arguments. Returns 0 or -ENOMEM. */
+int qemu_args(const struct qemu_shape *s, struct arglist *out);
+/* The kernel command line: the board's words, then the caller's. */
+void qemu_cmdline(const struct qemu_shape *s, struct buf *out);
+/* Memory of @node: whole 2 MiB pages, the last node takes the remainder. */
+uint64_t qemu_node_bytes(const struct qemu_shape *s, uint32_t node);
+/* Where guest memory appears to the guest; returns the number of chunks. */
+size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUNKS_MAX]);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the backend needs to know about QEMU's boards, one row per guest architecture. */
+#ifndef VM_QEMU_BOARD_H
+#define VM_QEMU_BOARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine/arch.h"
+
+/* Guest RAM bytes fill the windows in order; @skip bytes of RAM before one are not visible. */
+struct ram_window {
+	uint64_t gpa;
+	uint64_t len;
+	uint64_t skip;
+};
+
+/* Adding an architecture: a row in board.c. */
+struct qemu_board {
+	const char *machine;
+	const char *cpu_tcg;
+	const char *cpu_kvm;
+	const char *serial_bus; /* device of the virtio ports */
+	const char *words;	/* of the kernel command line, always in front */
+	const char *words_verbose;
+	const char *const *modules; /* the guest must load these, NULL-terminated */
+	uint32_t max_cpus;
+	uint64_t max_memory;
+	const struct ram_window *ram;
+	size_t nr_ram;
+};
+
+const struct qemu_board *qemu_board(enum arch a);
+
+#endif

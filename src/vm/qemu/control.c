@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The QMP conversation of a running VM: commands out, events and answers in. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/scoped.h"
+#include "vm/qemu/qemu.h"
+
+/* QEMU answers within milliseconds unless the host is out of breath. */
+#define ANSWER_NS (10 * SECOND_NS)
+/* From saying goodbye to being gone. */
+#define GOODBYE_NS (10 * SECOND_NS)
+
+void qemu_give_up(struct qemu *q, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!q->end.failed[0]) {
+		va_start(ap, fmt);
+		vsnprintf(q->end.failed, sizeof(q->end.failed), fmt, ap);
+		va_end(ap);
+	}
+	if (q->phase == PHASE_RUNNING)
+		pidfd_send_signal(q->pidfd, SIGKILL, NULL, 0);
+}
+
+int control_send(struct qemu *q, enum qmp_cmd cmd, uint32_t *ret_id, struct err *e)
+{
+	SCOPED(buf_fini) struct buf line = { 0 };
+	uint32_t id = ++q->qmp_seq << 8 | cmd;
+
+	qmp_put(&line, cmd, id);
+	if (line.bad)
+		return err_sys(e, line.bad, "QMP");
+	if (ret_id)
+		*ret_id = id;
+	return port_send(q, PORT_QMP, line.at, line.len, e);
+}
+
+static void on_event(struct qemu *q, const struct qmp_msg *m)
+{
+	switch (m->event) {
+	case QMP_EVENT_SHUTDOWN:
+		memcpy(q->end.reason, m->reason, sizeof(q->end.reason));
+		q->end.deadline_ns = now_ns() + GOODBYE_NS;
+		break;
+	case QMP_EVENT_PANICKED:
+		q->end.panicked = true;
+		break;
+	case QMP_EVENT_STOP: /* by itself QEMU stops only in trouble; the status says which */
+		if (!q->pausing && !q->end.reason[0])
+			control_send(q, QMP_CMD_STATUS, NULL, NULL);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_status(struct qemu *q, const char *status)
+{
+	static const char *const trouble[] = { "internal-error", "io-error", "guest-panicked" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(trouble); i++)
+		if (!strcmp(status, trouble[i]))
+			qemu_give_up(q, "QEMU stopped the machine: %s", status);
+	if (q->link_lost) { /* asked to see whether QEMU outlived the link: it did */
+		q->link_lost = false;
+		q->link_lost_due = true;
+	}
+}
+
+static void on_answer(struct qemu *q, const struct qmp_msg *m)
+{
+	q->qmp_answered = m->id;
+	memcpy(q->qmp_refusal, m->text, sizeof(q->qmp_refusal));
+	if (m->kind == QMP_ERROR)
+		return;
+	if (qmp_cmd_of(m->id) == QMP_CMD_STATUS)
+		on_status(q, m->reason);
+	if (qmp_cmd_of(m->id) == QMP_CMD_CPUS) {
+		memcpy(q->tid, m->tid, sizeof(q->tid));
+		q->nr_tids = m->nr_cpus;
+	}
+}
+
+static void on_line(struct qemu *q, const char *line, size_t len)
+{
+	struct qmp_msg m;
+	struct err why;
+
+	if (qmp_parse(line, len, &m, &why) < 0)
+		qemu_give_up(q, "%s", why.text);
+	else if (m.kind == QMP_EVENT)
+		on_event(q, &m);
+	else if (m.kind == QMP_REPLY || m.kind == QMP_ERROR)
+		on_answer(q, &m);
+}
+
+static void take_lines(struct qemu *q)
+{
+	size_t start = 0;
+	char *end;
+
+	while ((end = memchr(q->qmp_in.at + start, '\n', q->qmp_in.len - start))) {
+		size_t stop = (size_t)(end - q->qmp_in.at);
+
+		on_line(q, q->qmp_in.at + start, stop - start);
+		start = stop + 1;
+	}
+	buf_drop_front(&q->qmp_in, start);
+}
+
+ssize_t control_read(struct qemu *q)
+{
+	ssize_t n = port_read(q, PORT_QMP);
+
+	if (n == 0 && !q->end.deadline_ns)
+		q->end.deadline_ns = now_ns() + GOODBYE_NS;
+	if (n <= 0)
+		return n;
+	buf_put(&q->qmp_in, q->chunk, (size_t)n);
+	if (q->qmp_in.bad)
+		qemu_give_up(q, "QMP: %s", strerror(-q->qmp_in.bad));
+	else
+		take_lines(q);
+	if (q->qmp_in.len > QMP_LINE_MAX)
+		qemu_give_up(q, "QMP: a line longer than %u bytes", QMP_LINE_MAX);
+	return n;
+}
+
+/* Waits for QMP or the end of QEMU. */
+static int await_control(struct qemu *q, uint64_t deadline_ns)
+{
+	struct pollfd fds[] = {
+		{ .fd = q->port[PORT_QMP].fd, .events = POLLIN },
+		{ .fd = q->pidfd, .events = POLLIN },
+	};
+	uint64_t now = now_ns();
+
+	if (now >= deadline_ns)
+		return -ETIMEDOUT;
+	if (q->port[PORT_QMP].out.len)
+		fds[0].events |= POLLOUT;
+	int r = poll(fds, ARRAY_SIZE(fds), (int)((deadline_ns - now) / 1000000 + 1));
+	if (r < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (fds[0].revents & POLLOUT)
+		port_flush(q, PORT_QMP);
+	if (fds[0].revents && control_read(q) == 0)
+		return -ESRCH;
+	return fds[1].revents ? -ESRCH : 0;
+}
+
+int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e)
+{
+	uint64_t deadline_ns = now_ns() + ANSWER_NS;
+	uint32_t id;
+
+	if (q->phase != PHASE_RUNNING)
+		return err_set(e, -ESRCH, "the machine does not run");
+	int r = control_send(q, cmd, &id, e);
+	if (r < 0)
+		return r;
+	while (!r && q->qmp_answered != id)
+		r = await_control(q, deadline_ns);
+	if (r == -ESRCH)
+		return err_set(e, r, "QEMU ended before it answered");
+	if (r == -ETIMEDOUT)
+		return err_set(e, r, "QEMU did not answer for %llu s", ANSWER_NS / SECOND_NS);
+	if (r < 0)
+		return err_sys(e, r, "QMP");
+	return q->qmp_refusal[0] ? err_set(e, -EIO, "QEMU: %s", q->qmp_refusal) : 0;
+}

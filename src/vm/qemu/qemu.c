@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The backend "qemu": builds one VM and takes it down again. */
+#include "vm/qemu/qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "vm/probe.h"
+#include "vm/qemu/board.h"
+#include "vm/spawn.h"
+
+static void qemu_kill(struct vm *vm)
+{
+	struct qemu *q = qemu_of(vm);
+
+	if (q->phase != PHASE_RUNNING)
+		return;
+	q->end.killed = true;
+	pidfd_send_signal(q->pidfd, SIGKILL, NULL, 0);
+}
+
+static void release_ram(struct qemu *q)
+{
+	if (q->ram)
+		munmap(q->ram, q->shape.memory_bytes);
+	for (size_t i = 0; i < TOPO_MAX_NODES; i++)
+		close_fd(&q->ram_fd[i]);
+}
+
+static void qemu_destroy(struct vm *vm)
+{
+	struct qemu *q = qemu_of(vm);
+
+	if (q->phase == PHASE_RUNNING) {
+		qemu_kill(vm);
+		qemu_reap(q);
+	}
+	ports_destroy(q);
+	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
+		close_fd(&q->sched_fd[i]);
+	release_ram(q);
+	close_fd(&q->pidfd);
+	close_fd(&q->epoll);
+	close_fd(&q->kernel_fd);
+	close_fd(&q->initrd_fd);
+	buf_fini(&q->qmp_in);
+	buf_fini(&q->complaints);
+	arglist_fini(&q->args);
+	free(q);
+}
+
+static void destroy(struct qemu *q)
+{
+	if (q)
+		qemu_destroy(&q->vm);
+}
+DEFINE_SCOPED(struct qemu *, destroy)
+
+static struct qemu *qemu_alloc(void)
+{
+	struct qemu *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->vm.ops = &vm_backend_qemu;
+	q->pidfd = q->epoll = q->kernel_fd = q->initrd_fd = -1;
+	for (size_t i = 0; i < NR_PORTS; i++)
+		q->port[i].fd = q->port[i].theirs = -1;
+	for (size_t i = 0; i < TOPO_MAX_NODES; i++)
+		q->ram_fd[i] = -1;
+	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
+		q->sched_fd[i] = -1;
+	q->created_ns = now_ns();
+	return q;
+}
+
+static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *emulator,
+		      struct err *e)
+{
+	q->shape = (struct qemu_shape){
+		.arch = cfg->arch,
+		.topo = cfg->topo,
+		.memory_bytes = cfg->memory_bytes,
+		.tty = cfg->tty,
+		.verbose = cfg->verbose,
+		.initrd = cfg->initrd_fd >= 0,
+		.seed = cfg->seed,
+		.emulator = emulator,
+		.cmdline = cfg->cmdline,
+	};
+	int r = qemu_shape_check(&q->shape, e);
+	if (r < 0)
+		return r;
+	r = qemu_args(&q->shape, &q->args);
+	/* the strings live in q->args from here */
+	q->shape.emulator = q->shape.cmdline = NULL;
+	return r < 0 ? err_sys(e, r, "arguments of QEMU") : 0;
+}
+
+static int open_images(struct qemu *q, const struct vm_config *cfg, struct err *e)
+{
+	struct stat st;
+
+	q->kernel_fd = open(cfg->kernel_path, O_RDONLY | O_CLOEXEC);
+	if (q->kernel_fd < 0 || fstat(q->kernel_fd, &st) < 0)
+		return err_sys(e, -errno, "kernel %s", cfg->kernel_path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "kernel %s: not a regular file", cfg->kernel_path);
+	if (cfg->initrd_fd < 0)
+		return 0;
+	q->initrd_fd = fcntl(cfg->initrd_fd, F_DUPFD_CLOEXEC, 0);
+	if (q->initrd_fd < 0)
+		return err_sys(e, -errno, "initramfs");
+	return 0;
+}
+
+/* Reserved address space first, then each node's file over its part. Nothing is touched. */
+static int create_ram(struct qemu *q, struct err *e)
+{
+	void *at = mmap(NULL, q->shape.memory_bytes, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t off = 0;
+
+	if (at == MAP_FAILED)
+		return err_sys(e, -errno, "guest memory");
+	q->ram = at;
+	for (uint32_t n = 0; n < q->shape.topo.nodes; n++) {
+		uint64_t len = qemu_node_bytes(&q->shape, n);
+
+		q->ram_fd[n] = anon_file("ktstr-guest-memory", e);
+		if (q->ram_fd[n] < 0)
+			return q->ram_fd[n];
+		if (ftruncate(q->ram_fd[n], (off_t)len) < 0 ||
+		    mmap(q->ram + off, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			 q->ram_fd[n], 0) == MAP_FAILED)
+			return err_sys(e, -errno, "guest memory: node %u", n);
+		off += len;
+	}
+	return 0;
+}
+
+static int create_channels(struct qemu *q, struct err *e)
+{
+	q->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (q->epoll < 0)
+		return err_sys(e, -errno, "event queue");
+	return ports_create(q, e);
+}
+
+static int choose_accel(struct qemu *q, const struct vm_config *cfg, struct err *e)
+{
+	if (cfg->accel == VM_ACCEL_KVM)
+		return err_set(e, -ENOTSUP, "accelerator kvm: not available");
+	snprintf(q->vm.about.accel, sizeof(q->vm.about.accel), "tcg");
+	return 0;
+}
+
+static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err *e)
+{
+	SCOPED(destroy) struct qemu *q = qemu_alloc();
+	struct probe_result found;
+
+	if (!q)
+		return err_sys(e, -ENOMEM, "virtual machine");
+	probe_qemu(cfg->arch, cfg->emulator, &found);
+	if (found.state != PROBE_YES)
+		return err_set(e, -ENOEXEC, "%.200s; %s", found.text, found.remedy);
+	snprintf(q->vm.about.backend, sizeof(q->vm.about.backend), "qemu");
+	memcpy(q->vm.about.version, found.version, sizeof(q->vm.about.version));
+	int r = choose_accel(q, cfg, e);
+	if (!r)
+		r = take_shape(q, cfg, found.path, e);
+	if (!r)
+		r = open_images(q, cfg, e);
+	if (!r)
+		r = create_ram(q, e);
+	if (!r)
+		r = create_channels(q, e);
+	if (r < 0)
+		return r;
+	*ret = &hand_over(q)->vm;
+	return 0;
+}
+
+static void list_fds(const struct qemu *q, int fds[QEMU_FD_MAX])
+{
+	memset(fds, 0xff, sizeof(int) * QEMU_FD_MAX); /* -1 */
+	fds[QEMU_FD_STDERR] = q->port[PORT_STDERR].theirs;
+	fds[QEMU_FD_QMP] = q->port[PORT_QMP].theirs;
+	fds[QEMU_FD_CONSOLE] = q->port[PORT_CONSOLE].theirs;
+	fds[QEMU_FD_LINK] = q->port[PORT_LINK].theirs;
+	fds[QEMU_FD_TTY] = q->port[PORT_TTY].theirs;
+	fds[QEMU_FD_KERNEL] = q->kernel_fd;
+	fds[QEMU_FD_INITRD] = q->initrd_fd;
+	for (uint32_t n = 0; n < q->shape.topo.nodes; n++)
+		fds[QEMU_FD_RAM + n] = q->ram_fd[n];
+}
+
+static int watch_process(struct qemu *q, struct err *e)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = TOKEN_PROCESS };
+
+	if (epoll_ctl(q->epoll, EPOLL_CTL_ADD, q->pidfd, &ev) < 0)
+		return err_sys(e, -errno, "watching QEMU");
+	return 0;
+}
+
+/* QEMU must be the only one that holds its ends, so that its death is the end of file. */
+static void forget_their_fds(struct qemu *q)
+{
+	for (size_t i = 0; i < NR_PORTS; i++)
+		close_fd(&q->port[i].theirs);
+	for (size_t i = 0; i < TOPO_MAX_NODES; i++)
+		close_fd(&q->ram_fd[i]);
+	close_fd(&q->kernel_fd);
+	close_fd(&q->initrd_fd);
+}
+
+static int qemu_start(struct vm *vm, struct err *e)
+{
+	struct qemu *q = qemu_of(vm);
+	SCOPED(mem_free) char **argv = arglist_argv(&q->args);
+	int fds[QEMU_FD_MAX];
+
+	if (q->phase != PHASE_NEW)
+		return err_set(e, -EALREADY, "the machine was started before");
+	if (!argv)
+		return err_sys(e, -ENOMEM, "arguments of QEMU");
+	/* QEMU takes its time to listen, so the first questions wait in the socket */
+	int r = control_send(q, QMP_CMD_CAPABILITIES, NULL, e);
+	if (!r)
+		r = control_send(q, QMP_CMD_CPUS, NULL, e);
+	if (r < 0)
+		return r;
+	list_fds(q, fds);
+	r = spawn(argv[0], argv, fds, QEMU_FD_RAM + q->shape.topo.nodes, &q->pidfd, e);
+	if (r < 0)
+		return r;
+	q->pid = r;
+	q->phase = PHASE_RUNNING;
+	forget_their_fds(q);
+	q->setup_ns = now_ns() - q->created_ns;
+	return watch_process(q, e);
+}
+
+static int qemu_pause(struct vm *vm, struct err *e)
+{
+	struct qemu *q = qemu_of(vm);
+
+	q->pausing = true;
+	int r = control_ask(q, QMP_CMD_STOP, e);
+	q->pausing = false;
+	return r < 0 ? err_frame(e, "pausing the machine") : 0;
+}
+
+static int qemu_resume(struct vm *vm, struct err *e)
+{
+	int r = control_ask(qemu_of(vm), QMP_CMD_CONT, e);
+
+	return r < 0 ? err_frame(e, "resuming the machine") : 0;
+}
+
+static int qemu_link_send(struct vm *vm, const void *data, size_t n, struct err *e)
+{
+	return port_send(qemu_of(vm), PORT_LINK, data, n, e);
+}
+
+static int qemu_tty_send(struct vm *vm, const void *data, size_t n, struct err *e)
+{
+	return port_send(qemu_of(vm), PORT_TTY, data, n, e);
+}
+
+static size_t qemu_backlog(const struct vm *vm)
+{
+	return ((const struct qemu *)vm)->port[PORT_LINK].out.len;
+}
+
+static void *qemu_memory(struct vm *vm, uint64_t gpa, uint64_t len)
+{
+	struct qemu *q = qemu_of(vm);
+	struct ram_chunk c[RAM_CHUNKS_MAX];
+	size_t n = qemu_ram_chunks(&q->shape, c);
+
+	for (size_t i = 0; i < n; i++)
+		if (gpa >= c[i].gpa && gpa - c[i].gpa <= c[i].len &&
+		    len <= c[i].len - (gpa - c[i].gpa))
+			return q->ram + c[i].off + (gpa - c[i].gpa);
+	return NULL;
+}
+
+static const char *const *qemu_modules(enum arch a)
+{
+	return qemu_board(a)->modules;
+}
+
+const struct vm_backend vm_backend_qemu = {
+	.name = "qemu",
+	.create = qemu_create,
+	.destroy = qemu_destroy,
+	.start = qemu_start,
+	.next = qemu_next,
+	.watch = qemu_watch,
+	.link_send = qemu_link_send,
+	.tty_send = qemu_tty_send,
+	.backlog = qemu_backlog,
+	.pause = qemu_pause,
+	.resume = qemu_resume,
+	.kill = qemu_kill,
+	.stats = qemu_stats,
+	.memory = qemu_memory,
+	.modules = qemu_modules,
+};

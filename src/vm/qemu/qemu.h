@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The VM that QEMU runs: one child process, one epoll set, a socket per port. Internal. */
+#ifndef VM_QEMU_QEMU_H
+#define VM_QEMU_QEMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/parse.h"
+#include "vm/qemu/args.h"
+#include "vm/qemu/qmp.h"
+#include "vm/vm.h"
+
+enum qemu_port {
+	PORT_QMP,
+	PORT_CONSOLE,
+	PORT_LINK,
+	PORT_TTY,
+	PORT_STDERR,
+	NR_PORTS,
+};
+
+#define PORT_BACKLOG_MAX (1u << 20)
+#define PORT_CHUNK 65536
+#define STDERR_KEPT 2048
+#define SECOND_NS 1000000000ull
+
+/* What an epoll entry stands for: a port number, the process, or a watched descriptor. */
+#define TOKEN_PROCESS NR_PORTS
+#define TOKEN_WATCHED (1ull << 32)
+
+/* Our end of one of QEMU's descriptors. */
+struct port {
+	int fd;		/* ours, non-blocking; -1 when closed by either side */
+	int theirs;	/* QEMU's end until it is started */
+	struct buf out; /* what did not fit into the socket yet */
+};
+
+enum qemu_phase {
+	PHASE_NEW,
+	PHASE_RUNNING,
+	PHASE_DEAD,  /* the process is gone, ports may still hold bytes */
+	PHASE_ENDED, /* VM_EVENT_STOPPED was reported */
+};
+
+/* Why the machine ended, as far as it said itself. */
+struct qemu_end {
+	char reason[32]; /* of the QMP event SHUTDOWN, "" = none came */
+	bool panicked;
+	bool killed;	      /* by vm_kill() */
+	char failed[160];     /* the backend gave up on it: why */
+	int status;	      /* from waitpid() */
+	uint64_t deadline_ns; /* the process has to be gone by then, 0 = no reason to wait */
+};
+
+struct qemu {
+	struct vm vm;
+	struct qemu_shape shape;
+	struct arglist args;
+	enum qemu_phase phase;
+	uint64_t created_ns, setup_ns;
+	pid_t pid;
+	int pidfd;
+	int epoll;
+	int kernel_fd, initrd_fd;
+	int ram_fd[TOPO_MAX_NODES];
+	uint8_t *ram; /* all of guest memory, by offset */
+	struct port port[NR_PORTS];
+	char chunk[PORT_CHUNK]; /* what VM_EVENT_* data points to */
+	struct buf complaints;	/* the last STDERR_KEPT bytes of stderr */
+	struct buf qmp_in;	/* incomplete line */
+	uint32_t qmp_seq;	/* of the last command */
+	uint32_t qmp_answered;	/* id of the last answer ... */
+	char qmp_refusal[200];	/* ... and what was wrong with it, "" = nothing */
+	bool pausing;		/* a STOP event is our own doing */
+	bool link_lost;		/* the link is gone; to be reported once QEMU proves alive */
+	bool link_lost_due;
+	struct qemu_end end;
+	int32_t tid[TOPO_MAX_CPUS]; /* host threads of vCPUs */
+	uint32_t nr_tids;
+	int sched_fd[TOPO_MAX_CPUS]; /* their schedstat files, -1 = not open */
+	struct vm_stats stats;	     /* the last ones read */
+};
+
+static inline struct qemu *qemu_of(struct vm *vm)
+{
+	return (struct qemu *)vm;
+}
+
+/* port.c: bytes in and out. */
+int ports_create(struct qemu *q, struct err *e);
+void ports_destroy(struct qemu *q);
+/* Queues and sends what can be sent now. -ENOBUFS beyond the limit, -EPIPE when closed. */
+int port_send(struct qemu *q, enum qemu_port n, const void *data, size_t len, struct err *e);
+int port_flush(struct qemu *q, enum qemu_port n);
+/* Bytes into q->chunk: count, 0 at end of file (the port is closed then), -EAGAIN when empty. */
+ssize_t port_read(struct qemu *q, enum qemu_port n);
+
+/* control.c: the QMP conversation. */
+int control_send(struct qemu *q, enum qmp_cmd cmd, uint32_t *ret_id, struct err *e);
+/* Reads what is there and acts on it; results as of port_read(). */
+ssize_t control_read(struct qemu *q);
+/* Sends @cmd and waits for its answer, while nothing but QMP is looked at. */
+int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e);
+/* Gives up on the machine: kills the process, the sentence becomes the reason. */
+void qemu_give_up(struct qemu *q, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* loop.c */
+int qemu_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);
+int qemu_watch(struct vm *vm, int fd, bool on, struct err *e);
+/* Takes the exit status; the process is gone afterwards. */
+void qemu_reap(struct qemu *q);
+
+/* stop.c: what became of the machine, in words. */
+void qemu_explain(const struct qemu *q, struct vm_stop *ret);
+
+/* stats.c */
+int qemu_stats(struct vm *vm, struct vm_stats *ret, struct err *e);
+
+extern const struct vm_backend vm_backend_qemu;
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "vm/qemu/qmp.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/scoped.h"
+
+static const char *const cmd_names[NR_QMP_CMDS] = {
+	[QMP_CMD_CAPABILITIES] = "qmp_capabilities",
+	[QMP_CMD_CPUS] = "query-cpus-fast",
+	[QMP_CMD_STATUS] = "query-status",
+	[QMP_CMD_STOP] = "stop",
+	[QMP_CMD_CONT] = "cont",
+};
+
+static const struct {
+	const char *name;
+	enum qmp_event event;
+} events[] = {
+	{ "SHUTDOWN", QMP_EVENT_SHUTDOWN },	  { "RESET", QMP_EVENT_RESET },
+	{ "GUEST_PANICKED", QMP_EVENT_PANICKED }, { "STOP", QMP_EVENT_STOP },
+	{ "RESUME", QMP_EVENT_RESUME },
+};
+
+static inline void json_decref_scoped(json_t **j)
+{
+	json_decref(*j);
+}
+
+static void copy_string(char *to, size_t cap, const json_t *from)
+{
+	const char *s = json_string_value(from);
+
+	snprintf(to, cap, "%s", s ? s : "");
+}
+
+static void parse_event(const json_t *msg, const char *name, struct qmp_msg *ret)
+{
+	ret->kind = QMP_EVENT;
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		if (!strcmp(name, events[i].name))
+			ret->event = events[i].event;
+	copy_string(ret->reason, sizeof(ret->reason),
+		    json_object_get(json_object_get(msg, "data"), "reason"));
+}
+
+static void parse_cpus(const json_t *list, struct qmp_msg *ret)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *cpu = json_array_get(list, i);
+		json_int_t index = json_integer_value(json_object_get(cpu, "cpu-index"));
+		json_int_t tid = json_integer_value(json_object_get(cpu, "thread-id"));
+
+		if (index < 0 || index >= TOPO_MAX_CPUS || tid <= 0 || tid > INT32_MAX)
+			continue;
+		ret->tid[index] = (int32_t)tid;
+		ret->nr_cpus = MAX(ret->nr_cpus, (uint32_t)index + 1);
+	}
+}
+
+static void parse_answer(const json_t *msg, struct qmp_msg *ret)
+{
+	const json_t *value = json_object_get(msg, "return");
+	json_int_t id = json_integer_value(json_object_get(msg, "id"));
+
+	ret->id = id > 0 && id <= UINT32_MAX ? (uint32_t)id : 0;
+	if (!value) {
+		ret->kind = QMP_ERROR;
+		copy_string(ret->text, sizeof(ret->text),
+			    json_object_get(json_object_get(msg, "error"), "desc"));
+		return;
+	}
+	ret->kind = QMP_REPLY;
+	copy_string(ret->reason, sizeof(ret->reason), json_object_get(value, "status"));
+	if (qmp_cmd_of(ret->id) == QMP_CMD_CPUS)
+		parse_cpus(value, ret);
+}
+
+int qmp_parse(const char *line, size_t len, struct qmp_msg *ret, struct err *e)
+{
+	json_error_t why;
+	SCOPED(json_decref) json_t *msg = json_loadb(line, len, 0, &why);
+
+	if (!json_is_object(msg))
+		return err_set(e, -EBADMSG, "QMP: not a message: \"%.*s\"", (int)MIN(len, 60u),
+			       line);
+	memset(ret, 0, sizeof(*ret));
+	const char *event = json_string_value(json_object_get(msg, "event"));
+	if (event)
+		parse_event(msg, event, ret);
+	else if (json_object_get(msg, "QMP"))
+		ret->kind = QMP_GREETING;
+	else if (json_object_get(msg, "return") || json_object_get(msg, "error"))
+		parse_answer(msg, ret);
+	return 0;
+}
+
+void qmp_put(struct buf *out, enum qmp_cmd cmd, uint32_t id)
+{
+	buf_printf(out, "{\"execute\":\"%s\",\"id\":%u}\n", cmd_names[cmd], id);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Choice of a backend, and the calls that go through it. */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vm/probe.h"
+#include "vm/qemu/qemu.h"
+
+/* Every backend there is, best first. */
+static const struct vm_backend *const backends[] = { &vm_backend_qemu };
+
+static int choose_qemu(enum arch a, const struct vm_backend **ret, struct vm_about *about,
+		       struct err *e)
+{
+	struct probe_result found;
+
+	probe_qemu(a, NULL, &found);
+	if (found.state != PROBE_YES)
+		return err_set(e, -ENOEXEC, "%.200s; %s", found.text, found.remedy);
+	memset(about, 0, sizeof(*about));
+	snprintf(about->backend, sizeof(about->backend), "%s", backends[0]->name);
+	snprintf(about->accel, sizeof(about->accel), "tcg");
+	memcpy(about->version, found.version, sizeof(about->version));
+	*ret = backends[0];
+	return 0;
+}
+
+int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, struct vm_about *about,
+	      struct err *e)
+{
+	if (!strcmp(name, "kvm"))
+		return err_set(
+			e, -ENOTSUP,
+			"backend kvm: this version has no VMM of its own yet; use qemu, which "
+			"takes KVM as accelerator where it works");
+	if (strcmp(name, "auto") != 0 && strcmp(name, "qemu") != 0)
+		return err_set(e, -EINVAL, "backend \"%s\": there are auto, qemu and kvm", name);
+	return choose_qemu(a, ret, about, e);
+}
+
+const char *const *vm_guest_modules(const struct vm_backend *b, enum arch a)
+{
+	return b->modules(a);
+}
+
+static int check_config(const struct vm_config *cfg, struct err *e)
+{
+	struct stat st;
+
+	if (!cfg->kernel_path || !*cfg->kernel_path)
+		return err_set(e, -EINVAL, "kernel: none given");
+	if (cfg->initrd_fd < 0)
+		return 0;
+	if (fstat(cfg->initrd_fd, &st) < 0)
+		return err_sys(e, -errno, "initramfs");
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "initramfs: not a regular file");
+	if ((uint64_t)st.st_size >= cfg->memory_bytes)
+		return err_set(e, -EINVAL, "initramfs: %lld MiB: does not fit into %llu MiB",
+			       (long long)st.st_size >> 20,
+			       (unsigned long long)cfg->memory_bytes >> 20);
+	return 0;
+}
+
+int vm_create(const struct vm_backend *b, const struct vm_config *cfg, struct vm **ret,
+	      struct err *e)
+{
+	int r = check_config(cfg, e);
+
+	return r < 0 ? r : b->create(cfg, ret, e);
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (vm)
+		vm->ops->destroy(vm);
+}
+
+int vm_start(struct vm *vm, struct err *e)
+{
+	return vm->ops->start(vm, e);
+}
+
+int vm_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e)
+{
+	return vm->ops->next(vm, deadline_ns, ret, e);
+}
+
+int vm_watch(struct vm *vm, int fd, bool on, struct err *e)
+{
+	return vm->ops->watch(vm, fd, on, e);
+}
+
+int vm_link_send(struct vm *vm, const void *data, size_t n, struct err *e)
+{
+	return vm->ops->link_send(vm, data, n, e);
+}
+
+int vm_tty_send(struct vm *vm, const void *data, size_t n, struct err *e)
+{
+	return vm->ops->tty_send(vm, data, n, e);
+}
+
+size_t vm_link_backlog(const struct vm *vm)
+{
+	return vm->ops->backlog(vm);
+}
+
+int vm_pause(struct vm *vm, struct err *e)
+{
+	return vm->ops->pause(vm, e);
+}
+
+int vm_resume(struct vm *vm, struct err *e)
+{
+	return vm->ops->resume(vm, e);
+}
+
+void vm_kill(struct vm *vm)
+{
+	vm->ops->kill(vm);
+}
+
+int vm_stats(struct vm *vm, struct vm_stats *ret, struct err *e)
+{
+	return vm->ops->stats(vm, ret, e);
+}
+
+void *vm_memory(struct vm *vm, uint64_t gpa, uint64_t len)
+{
+	return vm->ops->memory(vm, gpa, len);
+}
