@@ -103,6 +103,11 @@ void buf_drop_front(struct buf *b, size_t n)
 	b->at[b->len] = 0;
 }
 
+char *buf_room(struct buf *b, size_t n)
+{
+	return reserve(b, n) ? NULL : b->at + b->len;
+}
+
 void buf_clear(struct buf *b)
 {
 	b->len = 0;

@@ -9,9 +9,16 @@
 
 struct err;
 
-/* Appends the decompressed bytes of zstd, xz, lzma-alone, gzip, lz4 (frame or legacy) data to @out. */
+/*
+ * Appends the decompressed bytes of zstd, xz, lzma-alone, gzip, lz4 (frame or legacy) data to @out.
+ * All of @data must be used. -EFBIG: more than @max_out; -EBADMSG: damaged; -ENODATA: truncated;
+ * -EPROTONOSUPPORT: a known format that is not supported; -EINVAL: no known format. @out is as it
+ * was then.
+ */
 int decompress(const void *data, size_t len, size_t max_out, struct buf *out, struct err *e);
-/* "zstd", "xz", "gzip", "lz4", "lzma", "bzip2", or NULL if @data has none of these magics. */
+/* The same when the length of the output is known: faster, and any other length is -EBADMSG. */
+int decompress_exact(const void *data, size_t len, size_t out_len, struct buf *out, struct err *e);
+/* "zstd", "xz", "gzip", "lz4", "lzma", "bzip2", "lzo", or NULL if @data has none of these magics. */
 const char *compression_name(const void *data, size_t len);
 
 #endif
