@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "harness/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "harness/stall.h"
+
+static void session_fini(struct session *s)
+{
+	vm_destroy(s->vm);
+	watch_fini(&s->watch);
+	guest_build_fini(&s->image);
+	free(s->stalls);
+}
+DEFINE_SCOPED_FINI(struct session, session_fini)
+
+static int build_image(struct session *s, struct cell_result *ret, struct err *e)
+{
+	struct guest_spec spec = s->spec->image;
+	SCOPED(buf_fini) struct buf text = { 0 };
+	uint64_t from = now_ns();
+
+	spec.modules = vm_guest_modules(s->spec->backend, s->spec->vm.arch);
+	int r = guest_image_open(&spec, &s->image, e);
+	if (r < 0)
+		return err_frame(e, "guest image");
+	for (char **m = s->image.modules; m && *m; m++)
+		if (job_list_add(&s->spec->job->modules, *m) < 0)
+			return err_set(e, -ENOMEM, "guest image: out of memory");
+	r = job_write(s->spec->job, &text, e);
+	if (!r)
+		r = guest_image_finish(&s->image, text.at, text.len, e);
+	ret->times.image = now_ns() - from;
+	return r;
+}
+
+/* The archive is in RAM twice while the kernel unpacks it. */
+static int check_memory(const struct session *s, struct err *e)
+{
+	uint64_t need = s->image.size + s->image.unpacked + (64ull << 20);
+
+	if (s->spec->vm.memory_bytes >= need)
+		return 0;
+	return err_set(e, -ENOSPC,
+		       "guest memory: %llu MiB is too little for this archive, it needs %llu MiB "
+		       "(--memory)",
+		       (unsigned long long)(s->spec->vm.memory_bytes >> 20),
+		       (unsigned long long)((need >> 20) + 1));
+}
+
+static int start_machine(struct session *s, struct cell_result *ret, struct err *e)
+{
+	struct vm_config cfg = s->spec->vm;
+	uint64_t from = now_ns();
+	int r = check_memory(s, e);
+
+	if (r < 0)
+		return r;
+	cfg.initrd_fd = s->image.fd;
+	r = vm_create(s->spec->backend, &cfg, &s->vm, e);
+	for (const int *fd = s->spec->inputs; !r && fd && *fd >= 0; fd++)
+		r = vm_watch(s->vm, *fd, true, e);
+	if (!r)
+		r = vm_start(s->vm, e);
+	if (r < 0)
+		return r;
+	ret->times.setup = now_ns() - from;
+	memcpy(ret->backend, s->vm->about.backend, sizeof(ret->backend));
+	memcpy(ret->accel, s->vm->about.accel, sizeof(ret->accel));
+	memcpy(ret->emulator, s->vm->about.version, sizeof(ret->emulator));
+	return 0;
+}
+
+int session_send(struct session *s, uint16_t type, const void *data, size_t n, struct err *e)
+{
+	SCOPED(buf_fini) struct buf out = { 0 };
+	uint32_t seq = s->tx_seq;
+
+	frame_put(&out, &seq, type, data, n);
+	if (out.bad)
+		return err_set(e, out.bad, "link: frame of type %u", type);
+	int r = vm_link_send(s->vm, out.at, out.len, e);
+	if (!r)
+		s->tx_seq = seq;
+	return r;
+}
+
+static int handle(struct session *s, const struct vm_event *ev, uint64_t now, struct err *e)
+{
+	const struct session_spec *spec = s->spec;
+
+	switch (ev->kind) {
+	case VM_EVENT_NONE:
+		return 0;
+	case VM_EVENT_CONSOLE:
+		watch_console(&s->watch, ev->data, ev->len, now);
+		return 0;
+	case VM_EVENT_LINK:
+		watch_link(&s->watch, ev->data, ev->len, now);
+		return 0;
+	case VM_EVENT_LINK_CLOSED:
+		watch_link_closed(&s->watch, now);
+		return 0;
+	case VM_EVENT_TTY:
+		if (spec->on_tty)
+			spec->on_tty(spec->ctx, ev->data, ev->len);
+		return 0;
+	case VM_EVENT_WATCHED:
+		return spec->on_input ? spec->on_input(spec->ctx, s, ev->fd, e) : 0;
+	case VM_EVENT_STOPPED:
+		watch_stopped(&s->watch, &ev->stop, now);
+		return 0;
+	}
+	return 0;
+}
+
+static int act(struct session *s, uint64_t now)
+{
+	switch (watch_tick(&s->watch, now)) {
+	case WATCH_GO_ON:
+		return 0;
+	case WATCH_ASK_STOP:
+		/* A guest too slow to take it is killed when its time to stop is over. */
+		return session_send(s, FRAME_STOP, NULL, 0, NULL) == -ENOMEM ? -ENOMEM : 0;
+	case WATCH_KILL:
+		vm_kill(s->vm);
+		return 0;
+	}
+	return 0;
+}
+
+/* Only the measured window counts: boot and teardown load the host as they like. */
+static void sample(struct session *s, uint64_t now)
+{
+	const struct watch *w = &s->watch;
+
+	if (!w->load_began || w->load_over || w->phase != WATCH_BODY)
+		return;
+	if (s->stalls->started && now - s->stalls->last_at < STALL_INTERVAL_NS)
+		return;
+	struct vm_stats st;
+	if (vm_stats(s->vm, &st, NULL) == 0)
+		stall_sample(s->stalls, &st, now);
+}
+
+static uint64_t next_deadline(const struct session *s)
+{
+	uint64_t end = watch_deadline(&s->watch);
+
+	if (s->watch.load_began && !s->watch.load_over && s->watch.phase == WATCH_BODY)
+		end = MIN(end, s->stalls->last_at + STALL_INTERVAL_NS);
+	return end;
+}
+
+static int watch_guest(struct session *s, struct err *e)
+{
+	while (s->watch.phase != WATCH_OVER) {
+		struct vm_event ev;
+		int r = vm_next(s->vm, next_deadline(s), &ev, e);
+
+		if (r < 0)
+			return r;
+		uint64_t now = now_ns();
+		r = handle(s, &ev, now, e);
+		if (!r)
+			r = act(s, now);
+		if (r < 0)
+			return r;
+		sample(s, now);
+	}
+	return 0;
+}
+
+int session_run(const struct session_spec *spec, struct cell_result *ret, struct session_end *end,
+		struct err *e)
+{
+	SCOPED(session_fini) struct session s = { .spec = spec, .image = { .fd = -1 } };
+	int r;
+
+	s.stalls = calloc(1, sizeof(*s.stalls));
+	if (!s.stalls)
+		return err_set(e, -ENOMEM, "session: out of memory");
+	r = build_image(&s, ret, e);
+	if (!r)
+		r = start_machine(&s, ret, e);
+	if (r < 0)
+		return r;
+	watch_init(&s.watch, &spec->limits, now_ns());
+	s.watch.on_output = spec->on_output;
+	s.watch.on_console = spec->on_console;
+	s.watch.ctx = spec->ctx;
+	r = watch_guest(&s, e);
+	if (r < 0)
+		return r;
+	ret->host_stall_ns = s.stalls->longest_ns;
+	ret->load_wait_ppm = stall_wait_ppm(s.stalls);
+	if (end)
+		*end = (struct session_end){ s.watch.have_exit, s.watch.exit };
+	watch_collect(&s.watch, ret);
+	r = spec->checks ? stall_excuse(ret, spec->checks) : 0;
+	if (!r)
+		r = watch_judge(&s.watch, ret);
+	return r < 0 ? err_set(e, r, "session: out of memory") : 0;
+}

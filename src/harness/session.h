@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One guest from archive to verdict, in the process that owns its VM. */
+#ifndef HARNESS_SESSION_H
+#define HARNESS_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "harness/watch.h"
+#include "image/guest.h"
+#include "link/job.h"
+#include "vm/vm.h"
+
+/* All pointers are borrowed. */
+struct session;
+struct session_spec {
+	const struct vm_backend *backend;
+	struct vm_config vm;	 /* initrd_fd is filled in */
+	struct guest_spec image; /* modules are filled in */
+	struct job *job;	 /* modules are filled in */
+	struct watch_limits limits;
+	const struct ktstr_limits
+		*checks; /* what the test's details were judged by; NULL = no test */
+	/* Live streams; see struct watch. */
+	void (*on_output)(void *ctx, enum watch_stream s, const void *data, size_t n);
+	void (*on_console)(void *ctx, const void *data, size_t n);
+	void (*on_tty)(void *ctx, const void *data, size_t n);
+	/* A watched descriptor is ready: may send frames with session_send(). */
+	int (*on_input)(void *ctx, struct session *s, int fd, struct err *e);
+	const int *inputs; /* descriptors to watch, -1 ends the list; NULL = none */
+	void *ctx;
+};
+
+struct session {
+	const struct session_spec *spec;
+	struct vm *vm;
+	struct watch watch;
+	struct guest_build image;
+	uint32_t tx_seq;
+	struct stall_meter *stalls;
+};
+
+/* What the guest process itself ended with, for `ktstr run`. */
+struct session_end {
+	bool have_exit;
+	struct exit_msg exit;
+};
+
+/*
+ * Builds the archive, starts the machine, watches it to its end. 0: @ret says what became of it
+ * (which may be any verdict). Negative: the host could not do it; @e says why, nothing is left.
+ */
+int session_run(const struct session_spec *spec, struct cell_result *ret, struct session_end *end,
+		struct err *e);
+
+/* From on_input: one frame to the guest; -ENOBUFS when it is too slow, try again later. */
+int session_send(struct session *s, uint16_t type, const void *data, size_t n, struct err *e);
+
+#endif

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "harness/watch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/guest_json.h"
+#include "vm/vm.h"
+
+#define SECOND 1000000000ull
+#define CONSOLE_KEEP (64u << 10)
+#define OUTPUT_MAX (1u << 20)
+#define LOG_MAX (256u << 10)
+#define LINE_MAX_LEN 1024
+
+struct watch_limits watch_default_limits(uint32_t cpus, bool emulated)
+{
+	uint64_t scale = emulated ? 4 : 1;
+
+	return (struct watch_limits){
+		.boot = (30 + cpus) * scale * SECOND,
+		.attach = 5 * scale * SECOND,
+		.body = 5 * scale * SECOND,
+		.silence = (5 + cpus / 4) * scale * SECOND,
+		.stop = (5 + cpus / 4) * scale * SECOND,
+	};
+}
+
+void watch_init(struct watch *w, const struct watch_limits *limits, uint64_t now)
+{
+	*w = (struct watch){ .limits = *limits, .started = now, .last_frame_at = now };
+}
+
+void watch_fini(struct watch *w)
+{
+	frame_parser_fini(&w->parser);
+	buf_fini(&w->console);
+	buf_fini(&w->line);
+	buf_fini(&w->output);
+	buf_fini(&w->sched_log);
+	buf_fini(&w->sched_dump);
+	buf_fini(&w->result);
+}
+
+/* The first cause explains the others; only a panic explains more than what it made fail. */
+static void blame(struct watch *w, enum cause c, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static void blame(struct watch *w, enum cause c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->cause != CAUSE_NONE && c != CAUSE_GUEST_PANIC)
+		return;
+	w->cause = c;
+	va_start(ap, fmt);
+	vsnprintf(w->text, sizeof(w->text), fmt, ap);
+	va_end(ap);
+}
+
+static double seconds(uint64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+static uint64_t since(uint64_t then, uint64_t now)
+{
+	return then && now > then ? now - then : 0;
+}
+
+static void append_bounded(struct buf *b, const void *data, size_t n, size_t max)
+{
+	if (b->len < max)
+		buf_put(b, data, MIN(n, max - b->len));
+}
+
+/* ---- the console ---- */
+
+/* Markers the kernel and ktstr-init print; what follows them on the line is the story. */
+static void judge_line(struct watch *w)
+{
+	static const char panic[] = "Kernel panic - not syncing: ";
+	static const char fatal[] = "ktstr-init: FATAL: ";
+	const char *line = buf_str(&w->line), *at = strstr(line, panic);
+
+	if (at && !w->panic[0]) {
+		snprintf(w->panic, sizeof(w->panic), "%s", at + sizeof(panic) - 1);
+		blame(w, CAUSE_GUEST_PANIC, "guest kernel panic: %s", w->panic);
+	}
+	at = strstr(line, fatal);
+	if (at)
+		blame(w, CAUSE_GUEST_SETUP, "ktstr-init: %s", at + sizeof(fatal) - 1);
+}
+
+static void append_printable(struct buf *b, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] && p[i] != '\r')
+			buf_putc(b, p[i]);
+}
+
+void watch_console(struct watch *w, const void *data, size_t n, uint64_t now)
+{
+	const char *p = data;
+
+	if (w->on_console)
+		w->on_console(w->ctx, data, n);
+	append_printable(&w->console, p, n);
+	if (w->console.len > 2 * CONSOLE_KEEP)
+		buf_drop_front(&w->console, w->console.len - CONSOLE_KEEP);
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] != '\n' && w->line.len < LINE_MAX_LEN) {
+			if (p[i] != '\r' && p[i])
+				buf_putc(&w->line, p[i]);
+			continue;
+		}
+		judge_line(w);
+		buf_clear(&w->line);
+	}
+}
+
+/* ---- frames ---- */
+
+static void take_hello(struct watch *w, const struct frame *f, uint64_t now)
+{
+	if (f->len != sizeof(w->hello) || w->phase != WATCH_BOOTING)
+		return;
+	memcpy(&w->hello, f->payload, sizeof(w->hello));
+	w->hello.release[sizeof(w->hello.release) - 1] = 0;
+	w->hello.machine[sizeof(w->hello.machine) - 1] = 0;
+	w->hello_at = now;
+	w->phase = WATCH_PREPARING;
+	if (w->hello.frame_version != FRAME_VERSION)
+		blame(w, CAUSE_GUEST_SETUP,
+		      "ktstr-init speaks link version %" PRIu32 ", this ktstr %d",
+		      w->hello.frame_version, FRAME_VERSION);
+}
+
+static void take_stage(struct watch *w, const struct frame *f, uint64_t now)
+{
+	struct stage_msg m;
+
+	if (f->len != sizeof(m))
+		return;
+	memcpy(&m, f->payload, sizeof(m));
+	switch (m.stage) {
+	case STAGE_SCHED_STARTING:
+		w->sched_at = now;
+		w->phase = WATCH_ATTACHING;
+		break;
+	case STAGE_SCHED_ATTACHED:
+		w->attached_at = now;
+		w->phase = WATCH_PREPARING;
+		break;
+	case STAGE_BODY_START:
+		w->body_at = now;
+		w->phase = WATCH_BODY;
+		break;
+	case STAGE_LOAD_START:
+		if (!w->load_began)
+			w->load_at = now;
+		w->load_began = true;
+		break;
+	case STAGE_LOAD_END:
+		w->load_end_at = now;
+		w->load_over = true;
+		break;
+	case STAGE_BODY_END:
+		w->body_end_at = now;
+		w->phase = WATCH_ENDING;
+		break;
+	}
+}
+
+static void take_sched_end(struct watch *w, const struct frame *f, uint64_t now)
+{
+	struct sched_end end;
+
+	if (guest_sched_end_parse((const char *)f->payload, f->len, &end, &w->sched_dump) < 0) {
+		blame(w, CAUSE_SCHED_DIED, "the scheduler ended (its last report was unreadable)");
+		return;
+	}
+	const char *reason = end.reason[0] ? end.reason : end.how;
+	if (end.during_attach)
+		blame(w, CAUSE_SCHED_NO_ATTACH, "the scheduler did not attach: %s", reason);
+	else if (end.evicted)
+		blame(w, CAUSE_SCHED_EVICTED,
+		      "the kernel threw the scheduler out %.1f s into the test: %s",
+		      seconds(since(w->body_at, now)), reason);
+	else
+		blame(w, CAUSE_SCHED_DIED, "the scheduler's process ended %.1f s into the test: %s",
+		      seconds(since(w->body_at, now)), end.how);
+}
+
+static void take_exit(struct watch *w, const struct frame *f, uint64_t now)
+{
+	if (f->len != sizeof(w->exit) || w->have_exit)
+		return;
+	memcpy(&w->exit, f->payload, sizeof(w->exit));
+	w->have_exit = true;
+	w->exit_at = now;
+	w->phase = WATCH_ENDING;
+	if (w->exit.kind == EXIT_KIND_TIMEOUT)
+		blame(w, CAUSE_TIMEOUT, "still running after %.1f s, its time limit",
+		      seconds(since(w->body_at, now)));
+}
+
+static void give_output(struct watch *w, enum watch_stream s, const struct frame *f)
+{
+	if (w->on_output)
+		w->on_output(w->ctx, s, f->payload, f->len);
+	else
+		append_bounded(&w->output, f->payload, f->len, OUTPUT_MAX);
+}
+
+static void take_frame(struct watch *w, const struct frame *f, uint64_t now)
+{
+	w->last_frame_at = now;
+	switch (f->type) {
+	case FRAME_HELLO:
+		take_hello(w, f, now);
+		break;
+	case FRAME_STAGE:
+		take_stage(w, f, now);
+		break;
+	case FRAME_OUT:
+		give_output(w, WATCH_STDOUT, f);
+		break;
+	case FRAME_ERR:
+		give_output(w, WATCH_STDERR, f);
+		break;
+	case FRAME_NOTE:
+		give_output(w, WATCH_NOTE, f);
+		break;
+	case FRAME_SCHED_LOG:
+		append_bounded(&w->sched_log, f->payload, f->len, LOG_MAX);
+		break;
+	case FRAME_SCHED_END:
+		take_sched_end(w, f, now);
+		break;
+	case FRAME_RESULT:
+		append_bounded(&w->result, f->payload, f->len, OUTPUT_MAX);
+		break;
+	case FRAME_FATAL:
+		blame(w, CAUSE_GUEST_SETUP, "in the guest: %.*s", (int)MIN(f->len, 400u),
+		      (const char *)f->payload);
+		break;
+	case FRAME_EXIT:
+		take_exit(w, f, now);
+		break;
+	default: /* beats, and types of a newer init */
+		break;
+	}
+}
+
+void watch_link(struct watch *w, const void *data, size_t n, uint64_t now)
+{
+	struct frame f;
+
+	frame_parser_feed(&w->parser, data, n);
+	while (frame_parser_next(&w->parser, &f))
+		take_frame(w, &f, now);
+}
+
+void watch_link_closed(struct watch *w, uint64_t now)
+{
+	if (w->phase != WATCH_OVER && !w->have_exit)
+		blame(w, CAUSE_LINK_LOST, "the link to the guest was lost %.1f s after start",
+		      seconds(since(w->started, now)));
+}
+
+/* ---- the end of the machine ---- */
+
+/* The last console line that says something, for a guest that said nothing else. */
+static const char *last_words(struct watch *w, char *buf, size_t cap)
+{
+	const char *text = buf_str(&w->console), *end = text + strlen(text);
+
+	while (end > text && strchr("\r\n ", end[-1]))
+		end--;
+	const char *start = end;
+	while (start > text && start[-1] != '\n')
+		start--;
+	if (start == end)
+		return "it printed nothing (is this kernel made for this machine?)";
+	snprintf(buf, cap, "its last words: %.*s", (int)(end - start), start);
+	return buf;
+}
+
+static void judge_stop(struct watch *w, const struct vm_stop *stop, uint64_t now)
+{
+	char words[320];
+
+	switch (stop->kind) {
+	case VM_STOP_BACKEND_DIED:
+	case VM_STOP_BACKEND_ERROR:
+		blame(w, CAUSE_EMULATOR_DIED, "%s", stop->text);
+		return;
+	case VM_STOP_KILLED:
+		blame(w, CAUSE_HARNESS, "the machine was stopped by ktstr");
+		return;
+	case VM_STOP_POWEROFF:
+	case VM_STOP_RESET:
+		break;
+	}
+	if (w->phase == WATCH_BOOTING)
+		blame(w, CAUSE_BOOT_FAILED,
+		      "the guest ended %.1f s after start without reaching init; %s",
+		      seconds(since(w->started, now)), last_words(w, words, sizeof(words)));
+	else
+		blame(w, CAUSE_GUEST_REBOOT, "the guest %s before the test was over; %s",
+		      stop->kind == VM_STOP_RESET ? "reset itself" : "switched itself off",
+		      last_words(w, words, sizeof(words)));
+}
+
+void watch_stopped(struct watch *w, const struct vm_stop *stop, uint64_t now)
+{
+	if (w->line.len) {
+		judge_line(w);
+		buf_clear(&w->line);
+	}
+	if (!w->have_exit)
+		judge_stop(w, stop, now);
+	w->phase = WATCH_OVER;
+	w->over_at = now;
+}
+
+/* ---- limits ---- */
+
+/* When the present phase has lasted too long; UINT64_MAX = never. */
+static uint64_t phase_end(const struct watch *w)
+{
+	const struct watch_limits *l = &w->limits;
+	uint64_t from = 0, limit = 0;
+
+	switch (w->phase) {
+	case WATCH_BOOTING:
+		from = w->started;
+		limit = l->boot;
+		break;
+	case WATCH_PREPARING:
+		from = MAX(w->hello_at, w->attached_at);
+		limit = l->boot;
+		break;
+	case WATCH_ATTACHING:
+		from = w->sched_at;
+		limit = l->attach;
+		break;
+	case WATCH_BODY:
+		from = w->body_at;
+		limit = l->body;
+		break;
+	case WATCH_ENDING:
+		from = MAX(w->body_end_at, w->exit_at);
+		limit = l->stop;
+		break;
+	case WATCH_OVER:
+		break;
+	}
+	return limit ? from + limit : UINT64_MAX;
+}
+
+static uint64_t silence_end(const struct watch *w)
+{
+	if (!w->limits.silence || w->phase == WATCH_BOOTING || w->phase == WATCH_OVER)
+		return UINT64_MAX;
+	return w->last_frame_at + w->limits.silence;
+}
+
+uint64_t watch_deadline(const struct watch *w)
+{
+	if (w->phase == WATCH_OVER)
+		return UINT64_MAX;
+	if (w->stop_asked_at)
+		return w->stop_asked_at + w->limits.stop;
+	/* After a panic the kernel resets by itself; give it a moment to print its story. */
+	uint64_t end = MIN(phase_end(w), silence_end(w));
+	return w->panic[0] ? MIN(end, w->last_frame_at + 2 * w->limits.stop) : end;
+}
+
+static void blame_phase(struct watch *w, uint64_t now)
+{
+	char words[320];
+
+	switch (w->phase) {
+	case WATCH_BOOTING:
+		blame(w, CAUSE_BOOT_FAILED, "no sign of init %.0f s after start; %s",
+		      seconds(since(w->started, now)), last_words(w, words, sizeof(words)));
+		break;
+	case WATCH_PREPARING:
+		blame(w, CAUSE_GUEST_SETUP, "ktstr-init did not get ready within %.0f s",
+		      seconds(w->limits.boot));
+		break;
+	case WATCH_ATTACHING:
+		blame(w, CAUSE_SCHED_NO_ATTACH, "the scheduler did not attach within %.1f s",
+		      seconds(since(w->sched_at, now)));
+		break;
+	case WATCH_BODY:
+		blame(w, CAUSE_TIMEOUT, "still running after %.1f s, its time limit",
+		      seconds(since(w->body_at, now)));
+		break;
+	case WATCH_ENDING:
+	case WATCH_OVER:
+		break;
+	}
+}
+
+enum watch_action watch_tick(struct watch *w, uint64_t now)
+{
+	if (now < watch_deadline(w))
+		return WATCH_GO_ON;
+	if (w->stop_asked_at)
+		return WATCH_KILL;
+	if (now >= silence_end(w)) {
+		blame(w, CAUSE_GUEST_HANG, "the guest hangs: no sign of life for %.1f s",
+		      seconds(now - w->last_frame_at));
+		return WATCH_KILL;
+	}
+	blame_phase(w, now);
+	if (w->phase == WATCH_BOOTING || w->phase == WATCH_ENDING || w->panic[0])
+		return WATCH_KILL;
+	w->stop_asked_at = now;
+	return WATCH_ASK_STOP;
+}
+
+/* ---- conclusion ---- */
+
+static char *take_text(struct buf *b)
+{
+	return b->len ? strndup(b->at, b->len) : NULL;
+}
+
+static void fill_times(const struct watch *w, struct cell_times *t)
+{
+	uint64_t body_end = w->body_end_at ? w->body_end_at : w->exit_at;
+
+	t->boot = since(w->started, w->hello_at);
+	t->attach = w->sched_at ? since(w->sched_at, w->attached_at) : 0;
+	t->body = w->body_at ? since(w->body_at, body_end) : 0;
+	t->load = w->load_at ? since(w->load_at, w->load_end_at) : 0;
+	t->stop = body_end ? since(body_end, w->over_at) : 0;
+}
+
+/* A test must have delivered a result, unless something else already explains why not. */
+static void expect_result(struct watch *w)
+{
+	if (!w->limits.test_mode || w->result.len)
+		return;
+	if (w->have_exit && w->exit.kind == EXIT_KIND_SIGNAL)
+		blame(w, CAUSE_BODY_CRASHED, "the test's own code crashed: signal %" PRId32 " (%s)",
+		      w->exit.value, strsignal(w->exit.value));
+	else if (w->have_exit)
+		blame(w, CAUSE_BODY_CRASHED,
+		      "the test ended with status %" PRId32 " without giving a result",
+		      w->exit.value);
+}
+
+static const struct detail *worst_detail(const struct cell_result *r)
+{
+	const struct detail *worst = NULL;
+
+	for (size_t i = 0; i < r->nr_details; i++)
+		if (!r->details[i].note && (!worst || r->details[i].verdict > worst->verdict))
+			worst = &r->details[i];
+	return worst;
+}
+
+int watch_judge(struct watch *w, struct cell_result *ret)
+{
+	static const enum cause by_verdict[NR_VERDICTS] = {
+		[VERDICT_FAIL] = CAUSE_CHECK,
+		[VERDICT_INCONCLUSIVE] = CAUSE_UNJUDGED,
+		[VERDICT_SKIP] = CAUSE_SKIPPED,
+		[VERDICT_PASS] = CAUSE_NONE,
+	};
+	const struct detail *worst = worst_detail(ret);
+	/* Without details: what the guest said. */
+	enum verdict v = worst ? worst->verdict : ret->verdict;
+
+	ret->verdict = v;
+	ret->cause = by_verdict[v];
+	const char *text = worst && v != VERDICT_PASS ? worst->text : "";
+	if (w->cause != CAUSE_NONE) {
+		ret->verdict = cause_verdict(w->cause);
+		ret->cause = w->cause;
+		text = w->text;
+	}
+	free(ret->headline);
+	ret->headline = strdup(text);
+	return ret->headline ? 0 : -ENOMEM;
+}
+
+void watch_collect(struct watch *w, struct cell_result *ret)
+{
+	struct err e = { 0 };
+
+	ret->verdict = VERDICT_PASS;
+	expect_result(w);
+	if (w->result.len && guest_result_parse(w->result.at, w->result.len, ret, &e) < 0)
+		blame(w, CAUSE_GUEST_SETUP, "the test's result cannot be read: %s", e.text);
+	fill_times(w, &ret->times);
+	snprintf(ret->release, sizeof(ret->release), "%s", w->hello.release);
+	ret->output = take_text(&w->output);
+	ret->sched_log = take_text(&w->sched_log);
+	ret->sched_dump = take_text(&w->sched_dump);
+	if (w->console.len > CONSOLE_KEEP)
+		buf_drop_front(&w->console, w->console.len - CONSOLE_KEEP);
+	ret->console_tail = take_text(&w->console);
+}
