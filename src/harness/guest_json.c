@@ -42,14 +42,9 @@ static uint64_t get_u64(const json_t *o, const char *key)
 	return v > 0 ? (uint64_t)v : 0;
 }
 
-static int verdict_parse(const char *s, enum verdict *ret)
+static int parse_verdict(const char *s, enum verdict *ret)
 {
-	for (int v = 0; s && v < NR_VERDICTS; v++)
-		if (!strcmp(s, verdict_name((enum verdict)v))) {
-			*ret = (enum verdict)v;
-			return 0;
-		}
-	return -EINVAL;
+	return s ? verdict_parse(s, ret) : -EINVAL;
 }
 
 /* Checked array of objects; absent counts as empty. */
@@ -91,7 +86,7 @@ static int take_detail(const json_t *o, struct detail *d, struct err *e)
 
 	d->note = v && !strcmp(v, "note");
 	d->verdict = VERDICT_PASS;
-	if (!d->note && verdict_parse(v, &d->verdict) < 0)
+	if (!d->note && parse_verdict(v, &d->verdict) < 0)
 		return err_set(e, -EPROTO, "detail: unknown verdict \"%s\"", v ? v : "");
 	get_text(o, "kind", d->kind, sizeof(d->kind));
 	get_text(o, "cgroup", d->cgroup, sizeof(d->cgroup));
@@ -196,7 +191,7 @@ int guest_result_parse(const char *text, size_t len, struct cell_result *ret, st
 			(unsigned long long)get_u64(o, "version"), RESULT_VERSION);
 	const char *v = json_string_value(json_object_get(o, "verdict"));
 	enum verdict verdict;
-	if (verdict_parse(v, &verdict) < 0)
+	if (parse_verdict(v, &verdict) < 0)
 		return err_set(e, -EPROTO, "unknown verdict \"%s\"", v ? v : "");
 	r = take_details(o, ret, e);
 	if (!r)

@@ -33,7 +33,6 @@ void plan_fini(struct plan *p)
 	free(p->kernels);
 	free(p->scheds);
 	free(p->cells);
-	words_fini(&p->strings);
 	*p = (struct plan){ 0 };
 }
 
@@ -45,11 +44,6 @@ static void *grow(void *array, size_t nr, size_t size)
 	if (more)
 		memset(more + nr * size, 0, size);
 	return more;
-}
-
-static const char *keep(struct plan *p, const char *s)
-{
-	return words_add(&p->strings, s) < 0 ? NULL : p->strings.at[p->strings.nr - 1];
 }
 
 static int out_of_memory(struct err *e)
@@ -373,7 +367,7 @@ static int expand_test(struct plan *p, const struct test_file *f, const struct k
 		if (p->kernels[k].kernel.arch != f->registry.arch)
 			continue;
 		for (size_t s = 0; s < nr_commands; s++) {
-			const struct sched_choice *sched;
+			const struct sched_choice *sched = NULL;
 			r = get_sched(p, f, commands[s],
 				      p->req->schedulers.nr ? NULL : t->sched_args, &sched, e);
 			for (size_t i = 0; !r && i < shapes.nr; i++)
@@ -411,9 +405,9 @@ static void tell_files_apart(struct plan *p)
 					 !strcmp(p->files[k].registry.tests[n].name, a->cell.test);
 		if (!clash)
 			continue;
-		char name[sizeof(a->cell.name)];
-		snprintf(name, sizeof(name), "%s:%s", a->file->base, a->cell.name);
-		memcpy(a->cell.name, name, sizeof(name));
+		SCOPED(buf_fini) struct buf name = { 0 };
+		buf_printf(&name, "%s:%s", a->file->base, a->cell.name);
+		snprintf(a->cell.name, sizeof(a->cell.name), "%s", buf_str(&name));
 	}
 }
 

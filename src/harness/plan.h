@@ -9,7 +9,7 @@
 
 #include "catalog/catalog.h"
 #include "harness/result.h"
-#include "harness/sched.h"
+#include "harness/scheduler.h"
 #include "harness/words.h"
 #include "image/registry.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "harness/sched.h"
+#include "harness/scheduler.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which scheduler a cell runs: a registered one, a command line, or the kernel's own (EEVDF). */
-#ifndef HARNESS_SCHED_H
-#define HARNESS_SCHED_H
+#ifndef HARNESS_SCHEDULER_H
+#define HARNESS_SCHEDULER_H
 
 #include "abi/registry.h"
 #include "harness/words.h"

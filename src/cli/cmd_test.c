@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ktstr test FILE...: run the tests of test binaries */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/term.h"
+#include "cli/cmd.h"
+#include "cli/common.h"
+#include "harness/plan.h"
+#include "harness/runner.h"
+#include "harness/sink.h"
+
+struct test_args {
+	struct opt_list kernel, filter, topology, scheduler, include;
+	struct opt_choice arch, vm, accel;
+	struct opt_u32 jobs;
+	struct opt_hex seed;
+	struct opt_size memory;
+	struct opt_duration duration, timeout;
+	struct opt_list format;
+	const char *junit, *kargs, *sysroot;
+	bool no_skip, list, verbose;
+};
+
+static const struct opt test_opts[] = {
+	OPT(struct test_args, kernel, "kernel to test on; repeat for several", 'k', .arg = "KERNEL",
+	    .default_text = KERNEL_DEFAULT, .complete = COMPLETE_KERNEL),
+	OPT(struct test_args, filter, "only tests whose name matches this glob", 'f', .arg = "GLOB"),
+	OPT(struct test_args, topology, "machine shape instead of what tests declare", 't',
+	    .arg = "TOPOLOGY", .complete = COMPLETE_TOPOLOGY,
+	    .more = "AnBlCcDt (nodes, LLCs in total, cores per LLC, threads per core), the name of a "
+		    "preset, or \"presets\" for every preset that the constraints of a test allow. "
+		    "Repeat for several."),
+	OPT(struct test_args, scheduler, "scheduler instead of what tests declare", 's', .arg = "CMD",
+	    .more = "A command line: its first word is the name of a KTSTR_SCHEDULER of the test "
+		    "binary, or a program (looked for beside the test binary, in the build's "
+		    "schedulers folder and on PATH). \"eevdf\" is the kernel's own. Repeat for "
+		    "several."),
+	OPT(struct test_args, arch, "insist on this guest architecture", .names = common_arch_names),
+	OPT(struct test_args, vm, "what runs the guests", .names = common_vm_names, .fallback = "auto"),
+	OPT(struct test_args, accel, "accelerator of the qemu backend", .names = common_accel_names,
+	    .fallback = "auto"),
+	OPT(struct test_args, jobs, "VMs at once", 'j', .arg = "N",
+	    .default_text = "as many as their vCPUs fit on this host's CPUs"),
+	OPT(struct test_args, seed, "what all random choices derive from", .default_text = "random"),
+	OPT(struct test_args, memory, "guest memory", 'm', .unit = 1 << 20,
+	    .default_text = "256 MiB and what the topology needs"),
+	OPT(struct test_args, duration, "of the load, instead of what tests declare"),
+	OPT(struct test_args, timeout, "of a test's body, instead of what tests declare"),
+	OPT(struct test_args, kargs, "words for the kernel command line"),
+	OPT(struct test_args, sysroot, "where the guest's shared libraries are", .arg = "DIR",
+	    .complete = COMPLETE_DIR),
+	OPT(struct test_args, format, "how to report: human, ktap, tap, json, junit", .arg = "NAME[=FILE]",
+	    .default_text = "human",
+	    .more = "Several may be given, separated by commas or by repeating the option. One of them "
+		    "writes to standard output; the others need a file, as in \"human,ktap=out.ktap\"."),
+	OPT(struct test_args, junit, "also write JUnit XML", .arg = "FILE", .complete = COMPLETE_FILE),
+	OPT(struct test_args, no_skip, "a test that is skipped has failed"),
+	OPT(struct test_args, list, "say what would run, boot nothing", 'l'),
+	OPT(struct test_args, verbose, "show logs of passing tests too", 'v'),
+	OPT_END,
+};
+
+const struct cmd cmd_test;
+
+static int copy_list(const struct opt_list *from, struct words *to)
+{
+	for (size_t i = 0; i < from->nr; i++)
+		if (words_add(to, from->at[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static void request_fini(struct plan_request *q)
+{
+	words_fini(&q->files);
+	words_fini(&q->kernels);
+	words_fini(&q->filters);
+	words_fini(&q->topologies);
+	words_fini(&q->schedulers);
+}
+DEFINE_SCOPED_FINI(struct plan_request, request_fini)
+
+static int fill_request(const struct test_args *a, int argc, char **argv, struct plan_request *q)
+{
+	int r = 0;
+
+	for (int i = 0; !r && i < argc; i++)
+		r = words_add(&q->files, argv[i]);
+	if (!r)
+		r = copy_list(&a->kernel, &q->kernels);
+	if (!r)
+		r = copy_list(&a->filter, &q->filters);
+	if (!r)
+		r = copy_list(&a->topology, &q->topologies);
+	if (!r)
+		r = copy_list(&a->scheduler, &q->schedulers);
+	q->have_arch = a->arch.given;
+	q->arch = (enum arch)a->arch.v;
+	q->memory_mib = (uint32_t)(a->memory.v >> 20);
+	q->duration_ns = a->duration.v;
+	q->timeout_ns = a->timeout.v;
+	q->seed = common_seed(&a->seed);
+	q->names_only = a->list;
+	return r;
+}
+
+/* ---- sinks ---- */
+
+struct sinks {
+	struct sink *at[16];
+	size_t nr;
+};
+
+static void sinks_fini(struct sinks *s)
+{
+	for (size_t i = 0; i < s->nr; i++)
+		sink_destroy(s->at[i]);
+	s->nr = 0;
+}
+DEFINE_SCOPED_FINI(struct sinks, sinks_fini)
+
+/* "NAME" or "NAME=FILE"; one sink at most may have standard output. */
+static int open_sink(struct sinks *s, const char *spec, bool verbose, bool *stdout_taken,
+		     struct err *e)
+{
+	SCOPED(mem_free) char *name = strdup(spec);
+
+	if (!name || s->nr == ARRAY_SIZE(s->at))
+		return err_set(e, -ENOMEM, "format %s: too many", spec);
+	char *path = strchr(name, '=');
+	if (path)
+		*path++ = 0;
+	if (!path && *stdout_taken)
+		return err_set(e, -EINVAL,
+			       "format %s: standard output is taken already; say %s=FILE", name, name);
+	*stdout_taken |= !path;
+	int r = sink_open(name, path, verbose, &s->at[s->nr], e);
+	if (!r)
+		s->nr++;
+	return r;
+}
+
+static int open_list(struct sinks *s, const char *list, bool verbose, bool *stdout_taken,
+		     struct err *e)
+{
+	SCOPED(mem_free) char *text = strdup(list);
+	char *save = NULL;
+	int r = text ? 0 : err_set(e, -ENOMEM, "format: out of memory");
+
+	for (char *w = text ? strtok_r(text, ",", &save) : NULL; !r && w; w = strtok_r(NULL, ",", &save))
+		r = open_sink(s, w, verbose, stdout_taken, e);
+	return r;
+}
+
+static int open_sinks(const struct test_args *a, struct sinks *s, struct err *e)
+{
+	bool stdout_taken = false;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < a->format.nr; i++)
+		r = open_list(s, a->format.at[i], a->verbose, &stdout_taken, e);
+	if (!r && !stdout_taken)
+		r = open_sink(s, "human", a->verbose, &stdout_taken, e);
+	if (!r && a->junit) {
+		r = s->nr < ARRAY_SIZE(s->at) ?
+			    sink_open("junit", a->junit, a->verbose, &s->at[s->nr], e) :
+			    err_set(e, -EINVAL, "format: too many");
+		if (!r)
+			s->nr++;
+	}
+	return r;
+}
+
+static int close_sinks(struct sinks *s, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->nr; i++) {
+		int one = sink_close(s->at[i], r ? NULL : e);
+		s->at[i] = NULL;
+		r = r ? r : one;
+	}
+	s->nr = 0;
+	return r;
+}
+
+/* ---- running ---- */
+
+static int list_cells(const struct plan *p)
+{
+	for (size_t i = 0; i < p->nr_cells; i++) {
+		const struct plan_cell *pc = &p->cells[i];
+
+		printf("%-32s  %-10s  %-24s  %s%s\n", pc->cell.name, pc->cell.topo_text,
+		       pc->cell.scheduler, pc->test->flags & KTSTR_TEST_IGNORE ? "(ignored) " : "",
+		       pc->cell.summary);
+	}
+	return EXIT_PASSED;
+}
+
+static const char *kernels_text(const struct plan *p, char *buf, size_t cap)
+{
+	if (p->nr_kernels == 1)
+		snprintf(buf, cap, "%s", p->kernels[0].kernel.name);
+	else
+		snprintf(buf, cap, "%zu kernels", p->nr_kernels);
+	return buf;
+}
+
+static void begin(const struct plan *p, const struct run_options *o, struct sinks *s)
+{
+	const struct vm_about *about = &o->about[p->cells[0].cell.arch];
+	char kernels[200], backend[40];
+	struct run_info info = {
+		.version = ktstr_version,
+		.command_line = common_command_line(),
+		.kernels = kernels_text(p, kernels, sizeof(kernels)),
+		.backend = backend,
+		.backend_why = about->why,
+		.seed = p->req->seed,
+		.nr_cells = (uint32_t)p->nr_cells,
+		.jobs = o->jobs,
+		.started_at = (uint64_t)time(NULL),
+	};
+
+	snprintf(backend, sizeof(backend), "%s/%s", about->backend, about->accel);
+	for (size_t i = 0; i < s->nr; i++)
+		s->at[i]->type->begin(s->at[i], &info);
+}
+
+static int exit_code(const struct run_outcome *out)
+{
+	if (out->interrupted_by)
+		return EXIT_INTERRUPTED;
+	if (out->counts.by_verdict[VERDICT_FAIL])
+		return EXIT_FAILED;
+	return out->counts.by_verdict[VERDICT_INCONCLUSIVE] ? EXIT_INCONCLUSIVE : EXIT_PASSED;
+}
+
+static int choose_backends(const struct plan *p, const struct test_args *a, struct run_options *o,
+			   struct err *e)
+{
+	for (size_t i = 0; i < p->nr_files; i++) {
+		enum arch arch = p->files[i].registry.arch;
+		int r = o->backend[arch] ? 0 :
+					   vm_choose(common_vm_names[a->vm.v], arch, &o->backend[arch],
+						     &o->about[arch], e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int run(const struct test_args *a, struct plan_request *q, struct err *e)
+{
+	SCOPED(catalog_close) struct catalog *c = NULL;
+	SCOPED(plan_fini) struct plan p = { 0 };
+	SCOPED(sinks_fini) struct sinks s = { .nr = 0 };
+	struct catalog_progress say = common_progress();
+	struct run_outcome out;
+
+	int r = a->list ? 0 : catalog_open(NULL, &c, e);
+	if (!r)
+		r = plan_build(q, c, &say, &p, e);
+	common_progress_end();
+	if (r < 0)
+		return r;
+	if (a->list)
+		return list_cells(&p);
+	struct run_options o = {
+		.accel = (enum vm_accel)a->accel.v,
+		.jobs = a->jobs.v,
+		.no_skip = a->no_skip,
+		.verbose = a->verbose,
+		.cache_dir = catalog_dir(c),
+		.sysroot = a->sysroot,
+		.kargs = a->kargs,
+	};
+	r = choose_backends(&p, a, &o, e);
+	if (!r)
+		r = open_sinks(a, &s, e);
+	if (r < 0)
+		return r;
+	begin(&p, &o, &s);
+	r = run_plan(&p, &o, s.at, s.nr, &out, e);
+	if (!r)
+		r = close_sinks(&s, e);
+	return r < 0 ? r : exit_code(&out);
+}
+
+static int test_main(void *args, int argc, char **argv)
+{
+	SCOPED(request_fini) struct plan_request q = { 0 };
+	const struct test_args *a = args;
+	struct err e = { 0 };
+
+	if (a->jobs.given && !a->jobs.v)
+		return cmd_usage_error(&cmd_test, "--jobs: at least one VM must run");
+	int r = fill_request(a, argc, argv, &q);
+	if (r < 0)
+		err_sys(&e, r, "arguments");
+	else
+		r = run(a, &q, &e);
+	return r < 0 ? cmd_fail(&cmd_test, &e) : r;
+}
+
+static const struct cmd_example test_examples[] = {
+	{ "ktstr test build/examples/fairness", "run its tests on the default kernel" },
+	{ "ktstr test ./fairness -s eevdf -s 'scx_ktstr --slice-us 5000'", "compare two schedulers" },
+	{ "ktstr test ./mytests -t presets -j 4 --junit out.xml", "every machine shape, four at a time" },
+	{ "ktstr test ./mytests -k ./linux --filter 'wake*'", "on a kernel tree of one's own" },
+	{ NULL, NULL },
+};
+
+const struct cmd cmd_test = {
+	.name = "test",
+	.summary = "run the tests of test binaries, each in a VM of its own",
+	.usage = "FILE...",
+	.about = "Reads which tests the files contain (they are never executed on this machine), boots a "
+		 "kernel for each in a VM of the declared shape, starts the scheduler, puts the load on "
+		 "and gives a verdict: pass, fail, inconclusive (could not be judged, and why) or skip.",
+	.opts = test_opts,
+	.args_size = sizeof(struct test_args),
+	.min_args = 1,
+	.max_args = ARGS_ANY,
+	.complete = COMPLETE_FILE,
+	.examples = test_examples,
+	.main = test_main,
+};

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "cli/common.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/term.h"
+#include "harness/words.h"
+#include "machine/arch.h"
+#include "vm/vm.h"
+
+const char *const common_arch_names[] = { [ARCH_X86_64] = "x86_64", [ARCH_ARM64] = "arm64", NULL };
+const char *const common_vm_names[] = { "auto", "qemu", "kvm", NULL };
+const char *const common_accel_names[] = {
+	[VM_ACCEL_AUTO] = "auto", [VM_ACCEL_TCG] = "tcg", [VM_ACCEL_KVM] = "kvm", NULL,
+};
+
+static bool progress_shown;
+
+static void say(void *ctx, const char *text)
+{
+	if (term_redraws(STDERR_FILENO)) {
+		fprintf(stderr, "%s%.*s", TERM_ERASE_LINE, (int)term_columns(STDERR_FILENO) - 1, text);
+		fflush(stderr);
+		progress_shown = true;
+	} else {
+		fprintf(stderr, "%s\n", text);
+	}
+}
+
+struct catalog_progress common_progress(void)
+{
+	return (struct catalog_progress){ .say = say };
+}
+
+void common_progress_end(void)
+{
+	if (progress_shown)
+		fputs(TERM_ERASE_LINE, stderr);
+	progress_shown = false;
+}
+
+uint64_t common_seed(const struct opt_hex *given)
+{
+	uint32_t v;
+
+	if (given->given)
+		return given->v;
+	/* 4 bytes never come short; without the call (ENOSYS) the clock is random enough */
+	if (getrandom(&v, sizeof(v), 0) != sizeof(v))
+		v = (uint32_t)now_ns();
+	return v;
+}
+
+const char *common_command_line(void)
+{
+	static char line[4096];
+	SCOPED(mem_free) char *raw = NULL;
+	SCOPED(buf_fini) struct buf out = { 0 };
+	size_t len;
+
+	if (line[0] || read_file("/proc/self/cmdline", 1 << 20, &raw, &len, NULL) < 0)
+		return line;
+	for (size_t at = 0; at < len; at += strlen(raw + at) + 1) {
+		if (at)
+			buf_putc(&out, ' ');
+		shell_quote(&out, raw + at);
+	}
+	snprintf(line, sizeof(line), "%s", buf_str(&out));
+	return line;
+}
