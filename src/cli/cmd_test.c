@@ -29,24 +29,30 @@ struct test_args {
 static const struct opt test_opts[] = {
 	OPT(struct test_args, kernel, "kernel to test on; repeat for several", 'k', .arg = "KERNEL",
 	    .default_text = KERNEL_DEFAULT, .complete = COMPLETE_KERNEL),
-	OPT(struct test_args, filter, "only tests whose name matches this glob", 'f', .arg = "GLOB"),
+	OPT(struct test_args, filter, "only tests whose name matches this glob", 'f',
+	    .arg = "GLOB"),
 	OPT(struct test_args, topology, "machine shape instead of what tests declare", 't',
 	    .arg = "TOPOLOGY", .complete = COMPLETE_TOPOLOGY,
-	    .more = "AnBlCcDt (nodes, LLCs in total, cores per LLC, threads per core), the name of a "
+	    .more = "AnBlCcDt (nodes, LLCs in total, cores per LLC, threads per core), the name of "
+		    "a "
 		    "preset, or \"presets\" for every preset that the constraints of a test allow. "
 		    "Repeat for several."),
-	OPT(struct test_args, scheduler, "scheduler instead of what tests declare", 's', .arg = "CMD",
+	OPT(struct test_args, scheduler, "scheduler instead of what tests declare", 's',
+	    .arg = "CMD",
 	    .more = "A command line: its first word is the name of a KTSTR_SCHEDULER of the test "
 		    "binary, or a program (looked for beside the test binary, in the build's "
 		    "schedulers folder and on PATH). \"eevdf\" is the kernel's own. Repeat for "
 		    "several."),
-	OPT(struct test_args, arch, "insist on this guest architecture", .names = common_arch_names),
-	OPT(struct test_args, vm, "what runs the guests", .names = common_vm_names, .fallback = "auto"),
+	OPT(struct test_args, arch, "insist on this guest architecture",
+	    .names = common_arch_names),
+	OPT(struct test_args, vm, "what runs the guests", .names = common_vm_names,
+	    .fallback = "auto"),
 	OPT(struct test_args, accel, "accelerator of the qemu backend", .names = common_accel_names,
 	    .fallback = "auto"),
 	OPT(struct test_args, jobs, "VMs at once", 'j', .arg = "N",
 	    .default_text = "as many as their vCPUs fit on this host's CPUs"),
-	OPT(struct test_args, seed, "what all random choices derive from", .default_text = "random"),
+	OPT(struct test_args, seed, "what all random choices derive from",
+	    .default_text = "random"),
 	OPT(struct test_args, memory, "guest memory", 'm', .unit = 1 << 20,
 	    .default_text = "256 MiB and what the topology needs"),
 	OPT(struct test_args, duration, "of the load, instead of what tests declare"),
@@ -54,11 +60,14 @@ static const struct opt test_opts[] = {
 	OPT(struct test_args, kargs, "words for the kernel command line"),
 	OPT(struct test_args, sysroot, "where the guest's shared libraries are", .arg = "DIR",
 	    .complete = COMPLETE_DIR),
-	OPT(struct test_args, format, "how to report: human, ktap, tap, json, junit", .arg = "NAME[=FILE]",
-	    .default_text = "human",
-	    .more = "Several may be given, separated by commas or by repeating the option. One of them "
-		    "writes to standard output; the others need a file, as in \"human,ktap=out.ktap\"."),
-	OPT(struct test_args, junit, "also write JUnit XML", .arg = "FILE", .complete = COMPLETE_FILE),
+	OPT(struct test_args, format, "how to report: human, ktap, tap, json, junit",
+	    .arg = "NAME[=FILE]", .default_text = "human",
+	    .more = "Several may be given, separated by commas or by repeating the option. One of "
+		    "them "
+		    "writes to standard output; the others need a file, as in "
+		    "\"human,ktap=out.ktap\"."),
+	OPT(struct test_args, junit, "also write JUnit XML", .arg = "FILE",
+	    .complete = COMPLETE_FILE),
 	OPT(struct test_args, no_skip, "a test that is skipped has failed"),
 	OPT(struct test_args, list, "say what would run, boot nothing", 'l'),
 	OPT(struct test_args, verbose, "show logs of passing tests too", 'v'),
@@ -137,7 +146,8 @@ static int open_sink(struct sinks *s, const char *spec, bool verbose, bool *stdo
 		*path++ = 0;
 	if (!path && *stdout_taken)
 		return err_set(e, -EINVAL,
-			       "format %s: standard output is taken already; say %s=FILE", name, name);
+			       "format %s: standard output is taken already; say %s=FILE", name,
+			       name);
 	*stdout_taken |= !path;
 	int r = sink_open(name, path, verbose, &s->at[s->nr], e);
 	if (!r)
@@ -152,7 +162,8 @@ static int open_list(struct sinks *s, const char *list, bool verbose, bool *stdo
 	char *save = NULL;
 	int r = text ? 0 : err_set(e, -ENOMEM, "format: out of memory");
 
-	for (char *w = text ? strtok_r(text, ",", &save) : NULL; !r && w; w = strtok_r(NULL, ",", &save))
+	for (char *w = text ? strtok_r(text, ",", &save) : NULL; !r && w;
+	     w = strtok_r(NULL, ",", &save))
 		r = open_sink(s, w, verbose, stdout_taken, e);
 	return r;
 }
@@ -167,9 +178,9 @@ static int open_sinks(const struct test_args *a, struct sinks *s, struct err *e)
 	if (!r && !stdout_taken)
 		r = open_sink(s, "human", a->verbose, &stdout_taken, e);
 	if (!r && a->junit) {
-		r = s->nr < ARRAY_SIZE(s->at) ?
-			    sink_open("junit", a->junit, a->verbose, &s->at[s->nr], e) :
-			    err_set(e, -EINVAL, "format: too many");
+		r = s->nr < ARRAY_SIZE(s->at)
+			    ? sink_open("junit", a->junit, a->verbose, &s->at[s->nr], e)
+			    : err_set(e, -EINVAL, "format: too many");
 		if (!r)
 			s->nr++;
 	}
@@ -247,9 +258,9 @@ static int choose_backends(const struct plan *p, const struct test_args *a, stru
 {
 	for (size_t i = 0; i < p->nr_files; i++) {
 		enum arch arch = p->files[i].registry.arch;
-		int r = o->backend[arch] ? 0 :
-					   vm_choose(common_vm_names[a->vm.v], arch, &o->backend[arch],
-						     &o->about[arch], e);
+		int r = o->backend[arch] ? 0
+					 : vm_choose(common_vm_names[a->vm.v], arch,
+						     &o->backend[arch], &o->about[arch], e);
 		if (r < 0)
 			return r;
 	}
@@ -311,8 +322,10 @@ static int test_main(void *args, int argc, char **argv)
 
 static const struct cmd_example test_examples[] = {
 	{ "ktstr test build/examples/fairness", "run its tests on the default kernel" },
-	{ "ktstr test ./fairness -s eevdf -s 'scx_ktstr --slice-us 5000'", "compare two schedulers" },
-	{ "ktstr test ./mytests -t presets -j 4 --junit out.xml", "every machine shape, four at a time" },
+	{ "ktstr test ./fairness -s eevdf -s 'scx_ktstr --slice-us 5000'",
+	  "compare two schedulers" },
+	{ "ktstr test ./mytests -t presets -j 4 --junit out.xml",
+	  "every machine shape, four at a time" },
 	{ "ktstr test ./mytests -k ./linux --filter 'wake*'", "on a kernel tree of one's own" },
 	{ NULL, NULL },
 };
@@ -321,9 +334,12 @@ const struct cmd cmd_test = {
 	.name = "test",
 	.summary = "run the tests of test binaries, each in a VM of its own",
 	.usage = "FILE...",
-	.about = "Reads which tests the files contain (they are never executed on this machine), boots a "
-		 "kernel for each in a VM of the declared shape, starts the scheduler, puts the load on "
-		 "and gives a verdict: pass, fail, inconclusive (could not be judged, and why) or skip.",
+	.about = "Reads which tests the files contain (they are never executed on this machine), "
+		 "boots a "
+		 "kernel for each in a VM of the declared shape, starts the scheduler, puts the "
+		 "load on "
+		 "and gives a verdict: pass, fail, inconclusive (could not be judged, and why) or "
+		 "skip.",
 	.opts = test_opts,
 	.args_size = sizeof(struct test_args),
 	.min_args = 1,

@@ -16,7 +16,10 @@
 const char *const common_arch_names[] = { [ARCH_X86_64] = "x86_64", [ARCH_ARM64] = "arm64", NULL };
 const char *const common_vm_names[] = { "auto", "qemu", "kvm", NULL };
 const char *const common_accel_names[] = {
-	[VM_ACCEL_AUTO] = "auto", [VM_ACCEL_TCG] = "tcg", [VM_ACCEL_KVM] = "kvm", NULL,
+	[VM_ACCEL_AUTO] = "auto",
+	[VM_ACCEL_TCG] = "tcg",
+	[VM_ACCEL_KVM] = "kvm",
+	NULL,
 };
 
 static bool progress_shown;
@@ -24,7 +27,8 @@ static bool progress_shown;
 static void say(void *ctx, const char *text)
 {
 	if (term_redraws(STDERR_FILENO)) {
-		fprintf(stderr, "%s%.*s", TERM_ERASE_LINE, (int)term_columns(STDERR_FILENO) - 1, text);
+		fprintf(stderr, "%s%.*s", TERM_ERASE_LINE, (int)term_columns(STDERR_FILENO) - 1,
+			text);
 		fflush(stderr);
 		progress_shown = true;
 	} else {

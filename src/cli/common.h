@@ -8,7 +8,7 @@
 #include "catalog/catalog.h"
 #include "cli/opt.h"
 
-extern const char *const common_arch_names[];  /* indexed by enum arch */
+extern const char *const common_arch_names[]; /* indexed by enum arch */
 extern const char *const common_vm_names[];
 extern const char *const common_accel_names[]; /* indexed by enum vm_accel */
 

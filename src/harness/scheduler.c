@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "harness/scheduler.h"
 
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/io.h"
+#include "harness/program.h"
 #include "image/registry.h"
 
 #define ATTACH_TIMEOUT_MS 10000
@@ -27,94 +24,48 @@ void sched_choice_fini(struct sched_choice *s)
 	*s = (struct sched_choice){ 0 };
 }
 
-/* 0: a program that guests of @a can run (scripts always can); else why not. */
-static int program_fits(const char *path, enum arch a)
+/* Beside the test binary, in this build, on PATH. */
+static int add_places(struct words *places, const char *near, enum arch a)
 {
-	unsigned char id[20] = { 0 };
-	SCOPED(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	int r = read_full(fd, id, sizeof(id));
-	if (r < 0)
-		return r;
-	if (id[0] == '#' && id[1] == '!')
-		return 0;
-	if (memcmp(id, ELFMAG, SELFMAG))
-		return -ENOEXEC;
-	uint16_t machine = (uint16_t)(id[18] | id[19] << 8);
-	return machine == arch_names(a)->elf_machine ? 0 : -EXDEV;
-}
-
-/* Where programs are looked for, in order; %s: directory, then architecture where it says so. */
-static void add_places(struct words *places, const char *near, enum arch a)
-{
-	char path[PATH_MAX], self[PATH_MAX];
-	const char *slash = near ? strrchr(near, '/') : NULL;
-	int dir = slash ? (int)(slash - near) : 1;
+	char self[PATH_MAX];
+	int r = 0;
 
 	if (near) {
-		snprintf(path, sizeof(path), "%.*s", dir, slash ? near : ".");
-		words_add(places, path);
-		snprintf(path, sizeof(path), "%.*s/../schedulers", dir, slash ? near : ".");
-		words_add(places, path);
+		const char *slash = strrchr(near, '/');
+		int dir = slash ? (int)(slash - near) : 1;
+		r = program_add_place(places, "%.*s", dir, slash ? near : ".");
+		if (!r)
+			r = program_add_place(places, "%.*s/../schedulers", dir, slash ? near : ".");
 	}
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n > 0) {
+	if (n > 0 && !r) {
 		self[n] = 0;
 		*strrchr(self, '/') = 0;
-		snprintf(path, sizeof(path), "%s/schedulers", self);
-		words_add(places, path);
-		snprintf(path, sizeof(path), "%s/%s/schedulers", self, arch_names(a)->name);
-		words_add(places, path);
+		r = program_add_place(places, "%s/schedulers", self);
+		if (!r)
+			r = program_add_place(places, "%s/%s/schedulers", self, arch_names(a)->name);
 	}
-	const char *env = getenv("PATH");
-	while (env && *env) {
-		size_t len = strcspn(env, ":");
-		snprintf(path, sizeof(path), "%.*s", (int)len, env);
-		words_add(places, path);
-		env += len + (env[len] == ':');
-	}
+	return r ? r : program_add_path(places);
 }
 
-static int wrong_arch(const char *path, enum arch a, struct err *e)
-{
-	return err_set(e, -EXDEV, "scheduler %s: not a program for %s guests", path,
-		       arch_names(a)->name);
-}
-
-static int find_program(const char *program, const char *near, enum arch a, char **ret,
-			struct err *e)
+static int find_program(const char *program, const char *near, enum arch a, char **ret, struct err *e)
 {
 	SCOPED(words_fini) struct words places = { 0 };
-	char path[PATH_MAX], misfit[PATH_MAX] = "";
 
-	if (strchr(program, '/')) {
-		int r = program_fits(program, a);
-		if (r == -EXDEV || r == -ENOEXEC || r == -ENODATA)
-			return wrong_arch(program, a, e);
-		if (r < 0)
-			return err_sys(e, r, "scheduler %s", program);
-		*ret = strdup(program);
-		return *ret ? 0 : -ENOMEM;
-	}
-	add_places(&places, near, a);
-	for (size_t i = 0; i < places.nr; i++) {
-		snprintf(path, sizeof(path), "%s/%s", places.at[i], program);
-		int r = program_fits(path, a);
-		if (!r) {
-			*ret = strdup(path);
-			return *ret ? 0 : -ENOMEM;
-		}
-		if (r == -EXDEV)
-			snprintf(misfit, sizeof(misfit), "%s", path);
-	}
-	if (misfit[0])
-		return wrong_arch(misfit, a, e);
-	return err_set(e, -ENOENT,
-		       "scheduler %s: no such program beside the test binary, in this build's "
-		       "schedulers folder or on PATH (give a path, or build it)",
-		       program);
+	SCOPED(mem_free) char *misfit = NULL;
+
+	int r = add_places(&places, near, a);
+	if (!r)
+		r = program_find(&places, program, a, ret, &misfit);
+	if (r == -EXDEV)
+		return err_set(e, r, "scheduler %s: not a program for %s guests",
+			       misfit ? misfit : program, arch_names(a)->name);
+	if (r == -ENOENT && !strchr(program, '/'))
+		return err_set(e, r,
+			       "scheduler %s: no such program beside the test binary, in this build's "
+			       "schedulers folder or on PATH (give a path, or build it)",
+			       program);
+	return r < 0 ? err_sys(e, r, "scheduler %s", program) : 0;
 }
 
 /* "kernel.foo=1" to the job's "kernel/foo 1". */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ktstr run -- COMMAND...: one command in a fresh VM; its output and exit status become ours */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "cli/cmd.h"
+#include "cli/guestcmd.h"
+
+struct run_args {
+	struct guestcmd_args guest;
+	bool no_stdin;
+};
+
+static const struct opt run_opts[] = {
+	GUESTCMD_OPTS(struct run_args),
+	OPT(struct run_args, no_stdin, "do not pass standard input to the command", 'n'),
+	OPT_END,
+};
+
+const struct cmd cmd_run;
+
+struct run {
+	int signals;
+	bool stdin_over;
+	int write_error; /* of our own standard output */
+	int signal;	 /* that ended us */
+};
+
+static void run_fini(struct run *r)
+{
+	close_fd(&r->signals);
+}
+DEFINE_SCOPED_FINI(struct run, run_fini)
+
+static void pass_output(void *ctx, enum watch_stream s, const void *data, size_t n)
+{
+	struct run *r = ctx;
+	int err = 0;
+
+	if (s == WATCH_STDOUT)
+		err = write_full(STDOUT_FILENO, data, n);
+	else if (s == WATCH_STDERR)
+		err = write_full(STDERR_FILENO, data, n);
+	else
+		fprintf(stderr, "ktstr run: note: %.*s\n", (int)n, (const char *)data);
+	if (err && !r->write_error)
+		r->write_error = err;
+}
+
+static void pass_console(void *ctx, const void *data, size_t n)
+{
+	write_full(STDERR_FILENO, data, n);
+}
+
+/* Reads only as much as the guest takes: the rest stays in the pipe. */
+static int pass_stdin(struct run *r, struct session *s, struct err *e)
+{
+	char chunk[16384];
+
+	if (vm_link_backlog(s->vm) > sizeof(chunk) * 4)
+		return 0;
+	ssize_t n = read(STDIN_FILENO, chunk, sizeof(chunk));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	if (n < 0)
+		n = 0;
+	if (n == 0) {
+		r->stdin_over = true;
+		int err = vm_watch(s->vm, STDIN_FILENO, false, e);
+		if (err < 0)
+			return err;
+	}
+	return session_send(s, FRAME_STDIN, chunk, (size_t)n, e);
+}
+
+static int take_input(void *ctx, struct session *s, int fd, struct err *e)
+{
+	struct run *r = ctx;
+	struct signalfd_siginfo si;
+
+	if (fd == STDIN_FILENO)
+		return r->stdin_over ? 0 : pass_stdin(r, s, e);
+	if (read_full(fd, &si, sizeof(si)) < 0)
+		return 0;
+	r->signal = (int)si.ssi_signo;
+	return err_set(e, -EINTR, "ended by signal %d (%s)", r->signal, strsignal(r->signal));
+}
+
+static int open_signals(struct run *r, struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	return r->signals < 0 ? err_sys(e, -errno, "signals") : 0;
+}
+
+static int exit_status(const struct session_end *end)
+{
+	return end->exit.kind == EXIT_KIND_SIGNAL ? 128 + end->exit.value : end->exit.value;
+}
+
+static int run_guest(struct guestcmd *g, const struct run_args *a, struct run *r, struct err *e)
+{
+	SCOPED(cell_result_fini) struct cell_result res = { 0 };
+	struct session_end end = { 0 };
+	int inputs[3] = { r->signals, a->no_stdin ? -1 : STDIN_FILENO, -1 };
+
+	g->spec.inputs = inputs;
+	g->spec.on_input = take_input;
+	g->spec.on_output = pass_output;
+	g->spec.on_console = a->guest.verbose ? pass_console : NULL;
+	g->spec.ctx = r;
+	int err = session_run(&g->spec, &res, &end, e);
+	if (err < 0)
+		return err;
+	if (r->write_error)
+		return err_sys(e, r->write_error, "standard output");
+	if (res.cause != CAUSE_NONE || !end.have_exit) {
+		guestcmd_explain(&cmd_run, &res, a->guest.verbose);
+		return EXIT_HARNESS;
+	}
+	return exit_status(&end);
+}
+
+static int run_main(void *args, int argc, char **argv)
+{
+	SCOPED(guestcmd_fini) struct guestcmd g = { .kernel.lock_fd = -1 };
+	SCOPED(run_fini) struct run r = { .signals = -1 };
+	const struct run_args *a = args;
+	struct err e = { 0 };
+
+	int err = guestcmd_init(&g, &a->guest, "exec", &e);
+	if (!err)
+		err = guestcmd_add_command(&g, argv[0], &e);
+	for (int i = 1; !err && i < argc; i++)
+		err = job_list_add(&g.job.args, argv[i]);
+	if (!err)
+		err = open_signals(&r, &e);
+	if (!err)
+		err = run_guest(&g, a, &r, &e);
+	if (err >= 0)
+		return err;
+	cmd_fail(&cmd_run, &e);
+	return r.signal ? EXIT_INTERRUPTED : EXIT_HARNESS;
+}
+
+static const struct cmd_example run_examples[] = {
+	{ "ktstr run --topology 2n4l2c2t -- nproc", "prints 16" },
+	{ "ktstr run --arch arm64 -- uname -m", "prints aarch64, also on x86_64" },
+	{ "ktstr run -s scx_ktstr -- cat /sys/kernel/sched_ext/root/ops",
+	  "under a sched_ext scheduler" },
+	{ "ktstr run -k ./linux -i ./bench -- bench --threads 4", "a program of one's own" },
+	{ NULL, NULL },
+};
+
+static const struct cmd_exit run_exits[] = {
+	{ 0, "and any other: the status of the command (128 + n if signal n ended it)" },
+	{ EXIT_HARNESS, "the guest or ktstr could not do it; standard error says why" },
+	{ EXIT_INTERRUPTED, "interrupted" },
+	{ 0, NULL },
+};
+
+const struct cmd cmd_run = {
+	.name = "run",
+	.summary = "run one command in a fresh VM",
+	.usage = "-- COMMAND [ARGUMENT...]",
+	.about = "Boots a VM of the given shape, runs the command in it and ends with its status. "
+		 "Standard input, output and error are the command's, byte for byte. A program of "
+		 "this "
+		 "machine is packed into the guest with its shared libraries; commands that cannot "
+		 "be "
+		 "(another architecture, shell built-ins) are busybox's.",
+	.opts = run_opts,
+	.args_size = sizeof(struct run_args),
+	.min_args = 1,
+	.max_args = ARGS_ANY,
+	.first_ends = true,
+	.examples = run_examples,
+	.exits = run_exits,
+	.main = run_main,
+};

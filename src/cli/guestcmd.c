@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "cli/guestcmd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "harness/program.h"
+#include "harness/words.h"
+
+void guestcmd_fini(struct guestcmd *g)
+{
+	job_fini(&g->job);
+	buf_fini(&g->kargs);
+	words_fini(&g->paths);
+	free(g->includes);
+	sched_choice_fini(&g->sched);
+	kernel_fini(&g->kernel);
+	catalog_close(g->catalog);
+	*g = (struct guestcmd){ .kernel.lock_fd = -1 };
+}
+
+/* ---- files ---- */
+
+static int add_include(struct guestcmd *g, const char *host, const char *guest, bool program,
+		       struct err *e)
+{
+	struct guest_include *more = reallocarray(g->includes, g->nr_includes + 1, sizeof(*more));
+
+	if (!more || words_add(&g->paths, host) < 0 || words_add(&g->paths, guest) < 0)
+		return err_set(e, -ENOMEM, "include %s: out of memory", host);
+	g->includes = more;
+	g->includes[g->nr_includes++] = (struct guest_include){
+		.host_path = g->paths.at[g->paths.nr - 2],
+		.guest_path = g->paths.at[g->paths.nr - 1],
+		.program = program,
+	};
+	return 0;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* "PATH[:GUESTPATH]" */
+static int include(struct guestcmd *g, const char *arg, struct err *e)
+{
+	char guest[PATH_MAX];
+	SCOPED(mem_free) char *path = strdup(arg);
+	char *colon = path ? strrchr(path, ':') : NULL;
+	struct stat st;
+
+	if (colon && colon[1] == '/')
+		*colon = 0;
+	else
+		colon = NULL;
+	SCOPED(mem_free) char *real = path ? realpath(path, NULL) : NULL;
+	if (!real || stat(real, &st) < 0)
+		return err_sys(e, -errno, "include %s", arg);
+	bool program = S_ISREG(st.st_mode) && (st.st_mode & 0111);
+	if (colon)
+		snprintf(guest, sizeof(guest), "%s", colon + 1);
+	else if (program)
+		snprintf(guest, sizeof(guest), "%s/%s", GUEST_BIN_DIR, base_name(path));
+	else
+		snprintf(guest, sizeof(guest), "%s", real);
+	return add_include(g, real, guest, program, e);
+}
+
+int guestcmd_add_command(struct guestcmd *g, const char *name, struct err *e)
+{
+	SCOPED(words_fini) struct words places = { 0 };
+	SCOPED(mem_free) char *host = NULL, *misfit = NULL;
+	char guest[PATH_MAX];
+	int r = program_add_path(&places);
+
+	if (!r)
+		r = program_find(&places, name, g->spec.vm.arch, &host, &misfit);
+	if (r == -ENOMEM || (r < 0 && strchr(name, '/') && access(name, F_OK) == 0))
+		return err_set(e, r, "command %s: not a program for %s guests", name,
+			       arch_names(g->spec.vm.arch)->name);
+	snprintf(guest, sizeof(guest), "%s", name);
+	if (host) {
+		snprintf(guest, sizeof(guest), "%s/%s", GUEST_BIN_DIR, base_name(name));
+		r = add_include(g, host, guest, true, e);
+		if (r < 0)
+			return r;
+	}
+	g->spec.image.includes = g->includes;
+	g->spec.image.nr_includes = g->nr_includes;
+	return job_list_add(&g->job.args, guest);
+}
+
+/* ---- the parts ---- */
+
+static int use_scheduler(struct guestcmd *g, const struct guestcmd_args *a, struct err *e)
+{
+	char ms[24];
+	int r = sched_choose(a->scheduler, NULL, NULL, NULL, g->spec.vm.arch, &g->sched, e);
+
+	if (r < 0 || !g->sched.path)
+		return r;
+	snprintf(ms, sizeof(ms), "%u", g->sched.attach_timeout_ms);
+	r = job_set(&g->job.sched_name, g->sched.display);
+	if (!r)
+		r = job_set(&g->job.attach_timeout_ms, ms);
+	for (size_t i = 0; !r && i < g->sched.args.nr; i++)
+		r = job_list_add(&g->job.sched_args, g->sched.args.at[i]);
+	if (r < 0)
+		return err_sys(e, r, "scheduler %s", g->sched.display);
+	return add_include(g, g->sched.path, GUEST_SCHED_PATH, true, e);
+}
+
+static int set_timeout(struct guestcmd *g, const struct guestcmd_args *a)
+{
+	char ms[24];
+
+	if (!a->timeout.given)
+		return 0;
+	g->spec.limits.body += a->timeout.v;
+	snprintf(ms, sizeof(ms), "%llu", (unsigned long long)(a->timeout.v / 1000000));
+	return job_set(&g->job.timeout_ms, ms);
+}
+
+static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struct err *e)
+{
+	struct session_spec *s = &g->spec;
+	char topo[TOPO_TEXT_MAX];
+
+	s->vm.arch = a->arch.given ? (enum arch)a->arch.v : arch_host();
+	s->vm.accel = (enum vm_accel)a->accel.v;
+	s->vm.seed = common_seed(&a->seed);
+	s->vm.verbose = a->verbose;
+	s->vm.initrd_fd = -1;
+	int r = topo_parse(a->topology, &s->vm.topo, e);
+	if (!r)
+		r = vm_choose(common_vm_names[a->vm.v], s->vm.arch, &s->backend, &g->about, e);
+	if (r < 0)
+		return r;
+	s->vm.memory_bytes = a->memory.given ? a->memory.v
+					     : (uint64_t)topo_default_memory_mib(&s->vm.topo) << 20;
+	bool emulated = strcmp(g->about.accel, "kvm") != 0;
+	s->limits = watch_default_limits(topo_cpus(&s->vm.topo), emulated);
+	if (!a->timeout.given)
+		s->limits.body = 0;
+	return job_set(&g->job.topology, topo_format(&s->vm.topo, topo, sizeof(topo)));
+}
+
+/* Files of unknown size come along: the default memory grows with them. */
+#define MEMORY_FOR_FILES (128ull << 20)
+
+static int fill_kernel(struct guestcmd *g, const struct guestcmd_args *a, struct err *e)
+{
+	struct catalog_progress say = common_progress();
+	struct session_spec *s = &g->spec;
+	int r = catalog_open(NULL, &g->catalog, e);
+
+	if (!r)
+		r = catalog_resolve(g->catalog, a->kernel, s->vm.arch, &say, &g->kernel, e);
+	if (!r)
+		r = catalog_busybox(g->catalog, s->vm.arch, &say, &s->image.busybox, e);
+	common_progress_end();
+	if (r < 0)
+		return r;
+	s->vm.kernel_path = g->kernel.boot_path;
+	s->image.modules_dir = g->kernel.modules_dir;
+	s->image.cache_dir = catalog_dir(g->catalog);
+	s->image.arch = s->vm.arch;
+	s->image.sysroot = a->sysroot;
+	return 0;
+}
+
+int guestcmd_init(struct guestcmd *g, const struct guestcmd_args *a, const char *mode,
+		  struct err *e)
+{
+	*g = (struct guestcmd){ .kernel.lock_fd = -1 };
+	g->spec.job = &g->job;
+	int r = job_set(&g->job.mode, mode);
+	if (!r)
+		r = fill_machine(g, a, e);
+	if (!r)
+		r = fill_kernel(g, a, e);
+	for (size_t i = 0; !r && i < a->include.nr; i++)
+		r = include(g, a->include.at[i], e);
+	if (!r)
+		r = use_scheduler(g, a, e);
+	if (!r)
+		r = set_timeout(g, a);
+	if (r < 0)
+		return r;
+	if (g->nr_includes && !a->memory.given)
+		g->spec.vm.memory_bytes += MEMORY_FOR_FILES;
+	buf_printf(&g->kargs, "%s%s%s", g->sched.kargs ? g->sched.kargs : "",
+		   g->sched.kargs ? " " : "", a->kargs ? a->kargs : "");
+	g->spec.vm.cmdline = buf_str(&g->kargs);
+	g->spec.image.includes = g->includes;
+	g->spec.image.nr_includes = g->nr_includes;
+	return 0;
+}
+
+void guestcmd_explain(const struct cmd *c, const struct cell_result *r, bool console_shown)
+{
+	fprintf(stderr, "ktstr %s: %s\n", c->name, r->headline ? r->headline : "");
+	if (r->sched_log && *r->sched_log)
+		fprintf(stderr, "--- the scheduler printed ---\n%s", r->sched_log);
+	bool kernel_matters = r->cause == CAUSE_BOOT_FAILED || r->cause == CAUSE_GUEST_PANIC ||
+			      r->cause == CAUSE_GUEST_REBOOT || r->cause == CAUSE_GUEST_HANG;
+	if (kernel_matters && r->console_tail && !console_shown)
+		fprintf(stderr, "--- the kernel's console ended with ---\n%s\n", r->console_tail);
+}
