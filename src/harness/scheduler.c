@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,7 +36,8 @@ static int add_places(struct words *places, const char *near, enum arch a)
 		int dir = slash ? (int)(slash - near) : 1;
 		r = program_add_place(places, "%.*s", dir, slash ? near : ".");
 		if (!r)
-			r = program_add_place(places, "%.*s/../schedulers", dir, slash ? near : ".");
+			r = program_add_place(places, "%.*s/../schedulers", dir,
+					      slash ? near : ".");
 	}
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n > 0 && !r) {
@@ -43,12 +45,14 @@ static int add_places(struct words *places, const char *near, enum arch a)
 		*strrchr(self, '/') = 0;
 		r = program_add_place(places, "%s/schedulers", self);
 		if (!r)
-			r = program_add_place(places, "%s/%s/schedulers", self, arch_names(a)->name);
+			r = program_add_place(places, "%s/%s/schedulers", self,
+					      arch_names(a)->name);
 	}
 	return r ? r : program_add_path(places);
 }
 
-static int find_program(const char *program, const char *near, enum arch a, char **ret, struct err *e)
+static int find_program(const char *program, const char *near, enum arch a, char **ret,
+			struct err *e)
 {
 	SCOPED(words_fini) struct words places = { 0 };
 
@@ -61,10 +65,11 @@ static int find_program(const char *program, const char *near, enum arch a, char
 		return err_set(e, r, "scheduler %s: not a program for %s guests",
 			       misfit ? misfit : program, arch_names(a)->name);
 	if (r == -ENOENT && !strchr(program, '/'))
-		return err_set(e, r,
-			       "scheduler %s: no such program beside the test binary, in this build's "
-			       "schedulers folder or on PATH (give a path, or build it)",
-			       program);
+		return err_set(
+			e, r,
+			"scheduler %s: no such program beside the test binary, in this build's "
+			"schedulers folder or on PATH (give a path, or build it)",
+			program);
 	return r < 0 ? err_sys(e, r, "scheduler %s", program) : 0;
 }
 
