@@ -46,6 +46,9 @@
 #define JOB_KEY_ENV "env"	      /* NAME=value for the command or test */
 #define JOB_KEY_SYSCTL "sysctl"	      /* path with slashes below /proc/sys, blank, value */
 
+/* Begins the line on the kernel's console by which init says why it gives up when it has no link. */
+#define CONSOLE_FATAL "ktstr-init: FATAL: "
+
 /* Guest mode of a test binary: started by ktstr-init with these in its environment. */
 #define GUEST_ENV_FD \
 	"KTSTR_GUEST_FD"	  /* connected SOCK_SEQPACKET; one message = type (u16) + payload */
