@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "unit.h"
+
+#include <string.h>
+
+#include "abi/result.h"
+#include "harness/limits.h"
+#include "harness/stall.h"
+#include "harness/watch.h"
+#include "vm/vm.h"
+
+#define MS 1000000ull
+#define SEC (1000 * MS)
+
+/* A guest played from a script: each step is told to the watch at a time in milliseconds. */
+struct play {
+	struct watch w;
+	struct cell_result r;
+	uint32_t seq;
+	uint64_t now;
+};
+
+static const struct watch_limits limits = {
+	.boot = 10 * SEC,
+	.attach = 5 * SEC,
+	.body = 20 * SEC,
+	.silence = 3 * SEC,
+	.stop = 2 * SEC,
+	.test_mode = true,
+};
+
+static void play_begin(struct play *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->now = SEC;
+	watch_init(&p->w, &limits, p->now);
+}
+
+static void play_end(struct play *p)
+{
+	watch_fini(&p->w);
+	cell_result_fini(&p->r);
+}
+
+static void frame_at(struct play *p, uint64_t ms, uint16_t type, const void *data, size_t n)
+{
+	struct buf b = { 0 };
+
+	p->now = SEC + ms * MS;
+	frame_put(&b, &p->seq, type, data, n);
+	watch_link(&p->w, b.at, b.len, p->now);
+	buf_fini(&b);
+}
+
+static void text_at(struct play *p, uint64_t ms, uint16_t type, const char *text)
+{
+	frame_at(p, ms, type, text, strlen(text));
+}
+
+static void hello_at(struct play *p, uint64_t ms)
+{
+	struct hello_msg m = { .frame_version = FRAME_VERSION, .release = "7.3.4" };
+
+	frame_at(p, ms, FRAME_HELLO, &m, sizeof(m));
+}
+
+static void stage_at(struct play *p, uint64_t ms, enum stage s)
+{
+	struct stage_msg m = { .stage = s };
+
+	frame_at(p, ms, FRAME_STAGE, &m, sizeof(m));
+}
+
+static void exit_at(struct play *p, uint64_t ms, enum exit_kind kind, int value)
+{
+	struct exit_msg m = { kind, value };
+
+	frame_at(p, ms, FRAME_EXIT, &m, sizeof(m));
+}
+
+static void console_at(struct play *p, uint64_t ms, const char *text)
+{
+	p->now = SEC + ms * MS;
+	watch_console(&p->w, text, strlen(text), p->now);
+}
+
+static void stop_at(struct play *p, uint64_t ms, enum vm_stop_kind kind, const char *text)
+{
+	struct vm_stop s = { .kind = kind };
+
+	snprintf(s.text, sizeof(s.text), "%s", text);
+	p->now = SEC + ms * MS;
+	watch_stopped(&p->w, &s, p->now);
+}
+
+static enum watch_action tick_at(struct play *p, uint64_t ms)
+{
+	p->now = SEC + ms * MS;
+	return watch_tick(&p->w, p->now);
+}
+
+static void expect(struct play *p, enum verdict v, enum cause c, const char *words)
+{
+	watch_collect(&p->w, &p->r);
+	assert_int_equal(watch_judge(&p->w, &p->r), 0);
+	if (p->r.cause != c || !strstr(p->r.headline, words))
+		print_message("got %s: %s\n", cause_name(p->r.cause), p->r.headline);
+	assert_int_equal(p->r.cause, c);
+	assert_int_equal(p->r.verdict, v);
+	assert_non_null(strstr(p->r.headline, words));
+}
+
+#define RESULT_PASS "{\"version\":1,\"verdict\":\"pass\",\"details\":[]}"
+#define RESULT_GAP \
+	"{\"version\":1,\"verdict\":\"fail\",\"details\":[{\"verdict\":\"fail\",\"kind\":\"gap\"," \
+	"\"cgroup\":\"cg_0\",\"text\":\"worker 1 did not run for 2.0 s\"}]}"
+
+static void run_body(struct play *p)
+{
+	hello_at(p, 1000);
+	stage_at(p, 1100, STAGE_BODY_START);
+	stage_at(p, 1200, STAGE_LOAD_START);
+	stage_at(p, 3200, STAGE_LOAD_END);
+}
+
+static void a_quiet_run_passes_and_its_times_add_up(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	run_body(&p);
+	text_at(&p, 3250, FRAME_RESULT, RESULT_PASS);
+	stage_at(&p, 3300, STAGE_BODY_END);
+	exit_at(&p, 3310, EXIT_KIND_CODE, 0);
+	assert_int_equal(tick_at(&p, 3320), WATCH_GO_ON);
+	stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+	expect(&p, VERDICT_PASS, CAUSE_NONE, "");
+	assert_int_equal(p.r.times.boot, 1000 * MS);
+	assert_int_equal(p.r.times.body, 2200 * MS);
+	assert_int_equal(p.r.times.load, 2000 * MS);
+	assert_int_equal(p.r.times.stop, 100 * MS);
+	assert_string_equal(p.r.release, "7.3.4");
+	play_end(&p);
+}
+
+static void a_failed_check_is_the_headline(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	run_body(&p);
+	text_at(&p, 3250, FRAME_RESULT, RESULT_GAP);
+	exit_at(&p, 3310, EXIT_KIND_CODE, 0);
+	stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+	expect(&p, VERDICT_FAIL, CAUSE_CHECK, "worker 1 did not run");
+	play_end(&p);
+}
+
+static void nothing_from_the_guest_is_a_boot_failure_with_its_last_words(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	console_at(&p, 500, "booting\r\nVFS: Cannot open root device\r\n");
+	assert_int_equal(tick_at(&p, 9999), WATCH_GO_ON);
+	assert_int_equal(tick_at(&p, 10000), WATCH_KILL);
+	stop_at(&p, 10010, VM_STOP_KILLED, "");
+	expect(&p, VERDICT_FAIL, CAUSE_BOOT_FAILED, "VFS: Cannot open root device");
+	play_end(&p);
+}
+
+static void a_panic_is_named_whatever_else_happened(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	run_body(&p);
+	text_at(&p, 3300, FRAME_SCHED_END, "{\"during\":\"test\",\"exited\":1}");
+	console_at(&p, 3400, "[ 3.1] Kernel panic - not sync");
+	console_at(&p, 3401, "ing: sysrq triggered crash\n");
+	stop_at(&p, 3500, VM_STOP_RESET, "");
+	expect(&p, VERDICT_FAIL, CAUSE_GUEST_PANIC, "guest kernel panic: sysrq triggered crash");
+	play_end(&p);
+}
+
+static void silence_after_hello_is_a_hang(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	hello_at(&p, 1000);
+	stage_at(&p, 1100, STAGE_BODY_START);
+	assert_int_equal(tick_at(&p, 4099), WATCH_GO_ON);
+	assert_true(watch_deadline(&p.w) == SEC + 4100 * MS);
+	assert_int_equal(tick_at(&p, 4100), WATCH_KILL);
+	stop_at(&p, 4110, VM_STOP_KILLED, "");
+	expect(&p, VERDICT_FAIL, CAUSE_GUEST_HANG, "no sign of life for 3.0 s");
+	play_end(&p);
+}
+
+static void a_body_that_never_ends_is_stopped_and_then_killed(void **state)
+{
+	struct beat_msg beat = { 0 };
+	struct play p;
+
+	play_begin(&p);
+	hello_at(&p, 1000);
+	stage_at(&p, 1100, STAGE_BODY_START);
+	for (uint64_t ms = 2000; ms <= 21000; ms += 1000)
+		frame_at(&p, ms, FRAME_BEAT, &beat, sizeof(beat));
+	assert_int_equal(tick_at(&p, 21099), WATCH_GO_ON);
+	assert_int_equal(tick_at(&p, 21100), WATCH_ASK_STOP);
+	assert_int_equal(tick_at(&p, 21200), WATCH_GO_ON);
+	assert_int_equal(tick_at(&p, 23100), WATCH_KILL);
+	stop_at(&p, 23110, VM_STOP_KILLED, "");
+	expect(&p, VERDICT_FAIL, CAUSE_TIMEOUT, "still running after 20.0 s");
+	play_end(&p);
+}
+
+static void a_dead_emulator_is_no_verdict_on_the_scheduler(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	run_body(&p);
+	stop_at(&p, 3400, VM_STOP_BACKEND_DIED, "QEMU was killed by signal 9 (Killed)");
+	expect(&p, VERDICT_INCONCLUSIVE, CAUSE_EMULATOR_DIED, "QEMU was killed by signal 9");
+	play_end(&p);
+}
+
+static void a_lost_link_is_named(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	run_body(&p);
+	watch_link_closed(&p.w, p.now);
+	assert_int_equal(tick_at(&p, 6200), WATCH_KILL);
+	stop_at(&p, 6210, VM_STOP_KILLED, "");
+	expect(&p, VERDICT_INCONCLUSIVE, CAUSE_LINK_LOST, "the link to the guest was lost");
+	play_end(&p);
+}
+
+static void schedulers_that_end_are_told_apart(void **state)
+{
+	static const struct {
+		const char *json;
+		enum cause cause;
+		const char *words;
+	} row[] = {
+		{ "{\"during\":\"attach\",\"exited\":1}", CAUSE_SCHED_NO_ATTACH, "exit status 1" },
+		{ "{\"during\":\"test\",\"signal\":11}", CAUSE_SCHED_DIED, "killed by signal 11" },
+		{ "{\"during\":\"test\",\"exited\":1,\"kernel_reason\":\"told to fail\","
+		  "\"dump\":\"CPU states\"}",
+		  CAUSE_SCHED_EVICTED, "told to fail" },
+		{ "{\"during\":\"test\",\"alive\":true}", CAUSE_SCHED_EVICTED, "did not end" },
+		{ "not json", CAUSE_SCHED_DIED, "unreadable" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct play p;
+
+		play_begin(&p);
+		run_body(&p);
+		text_at(&p, 3300, FRAME_SCHED_END, row[i].json);
+		exit_at(&p, 3310, EXIT_KIND_NOTHING, 0);
+		stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+		expect(&p, VERDICT_FAIL, row[i].cause, row[i].words);
+		if (i == 2)
+			assert_string_equal(p.r.sched_dump, "CPU states");
+		play_end(&p);
+	}
+}
+
+static void a_test_without_a_result_has_crashed(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	run_body(&p);
+	exit_at(&p, 3310, EXIT_KIND_SIGNAL, 11);
+	stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+	expect(&p, VERDICT_FAIL, CAUSE_BODY_CRASHED, "signal 11");
+	play_end(&p);
+}
+
+static void a_result_that_cannot_be_read_is_no_pass(void **state)
+{
+	static const char *const bad[] = {
+		"{",
+		"[]",
+		"{\"version\":2,\"verdict\":\"pass\"}",
+		"{\"version\":1,\"verdict\":\"great\"}",
+		"{\"version\":1,\"verdict\":\"pass\",\"details\":7}",
+		"{\"version\":1,\"verdict\":\"pass\",\"details\":[1]}",
+		"{\"version\":1,\"verdict\":\"pass\",\"details\":[{\"verdict\":\"x\"}]}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct play p;
+
+		play_begin(&p);
+		run_body(&p);
+		text_at(&p, 3250, FRAME_RESULT, bad[i]);
+		exit_at(&p, 3310, EXIT_KIND_CODE, 0);
+		stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+		expect(&p, VERDICT_INCONCLUSIVE, CAUSE_GUEST_SETUP, "cannot be read");
+		play_end(&p);
+	}
+}
+
+static void a_guest_that_leaves_early_is_told(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	run_body(&p);
+	stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+	expect(&p, VERDICT_FAIL, CAUSE_GUEST_REBOOT,
+	       "switched itself off before the test was over");
+	play_end(&p);
+}
+
+static void init_without_a_link_is_heard_on_the_console(void **state)
+{
+	struct play p;
+
+	play_begin(&p);
+	console_at(&p, 1000, "ktstr-init: FATAL: no port org.ktstr.link\n");
+	stop_at(&p, 1100, VM_STOP_POWEROFF, "");
+	expect(&p, VERDICT_INCONCLUSIVE, CAUSE_GUEST_SETUP, "no port org.ktstr.link");
+	play_end(&p);
+}
+
+/* ---- host stalls ---- */
+
+static void waiting_vcpus_are_measured(void **state)
+{
+	struct stall_meter *m = calloc(1, sizeof(*m));
+	struct vm_stats s = { .nr_vcpus = 2 };
+
+	stall_sample(m, &s, 1000 * MS);
+	for (int i = 1; i <= 5; i++) {
+		s.vcpu[0].run_ns += 100 * MS;
+		s.vcpu[1].wait_ns += i <= 3 ? 100 * MS : 10 * MS;
+		stall_sample(m, &s, 1000 * MS + (uint64_t)i * 100 * MS);
+	}
+	assert_int_equal(m->longest_ns, 300 * MS);
+	assert_int_equal(stall_wait_ppm(m), 320 * 1000000ull / 820);
+	free(m);
+}
+
+static void a_gap_that_the_host_made_is_not_held_against_the_scheduler(void **state)
+{
+	struct ktstr_limits l = limits_builtin();
+	struct play p;
+
+	for (int stalled = 0; stalled < 2; stalled++) {
+		play_begin(&p);
+		run_body(&p);
+		text_at(&p, 3250, FRAME_RESULT, RESULT_GAP);
+		exit_at(&p, 3310, EXIT_KIND_CODE, 0);
+		stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+		watch_collect(&p.w, &p.r);
+		p.r.host_stall_ns = stalled ? 1000 * MS : 999 * MS;
+		assert_int_equal(stall_excuse(&p.r, &l), 0);
+		assert_int_equal(watch_judge(&p.w, &p.r), 0);
+		assert_int_equal(p.r.verdict, stalled ? VERDICT_INCONCLUSIVE : VERDICT_FAIL);
+		assert_int_equal(!!strstr(p.r.headline, "the host did not run a vCPU"), stalled);
+		play_end(&p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_quiet_run_passes_and_its_times_add_up),
+		cmocka_unit_test(a_failed_check_is_the_headline),
+		cmocka_unit_test(nothing_from_the_guest_is_a_boot_failure_with_its_last_words),
+		cmocka_unit_test(a_panic_is_named_whatever_else_happened),
+		cmocka_unit_test(silence_after_hello_is_a_hang),
+		cmocka_unit_test(a_body_that_never_ends_is_stopped_and_then_killed),
+		cmocka_unit_test(a_dead_emulator_is_no_verdict_on_the_scheduler),
+		cmocka_unit_test(a_lost_link_is_named),
+		cmocka_unit_test(schedulers_that_end_are_told_apart),
+		cmocka_unit_test(a_test_without_a_result_has_crashed),
+		cmocka_unit_test(a_result_that_cannot_be_read_is_no_pass),
+		cmocka_unit_test(a_guest_that_leaves_early_is_told),
+		cmocka_unit_test(init_without_a_link_is_heard_on_the_console),
+		cmocka_unit_test(waiting_vcpus_are_measured),
+		cmocka_unit_test(a_gap_that_the_host_made_is_not_held_against_the_scheduler),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
