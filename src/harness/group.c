@@ -43,7 +43,7 @@ int groups_init(struct groups *g, const struct run_info *info)
 	if (!g->done)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < info->nr_cells && !r; i++)
-		r = add_cell(g, &info->cells[i]);
+		r = add_cell(g, info->cells[i]);
 	if (r < 0)
 		groups_fini(g);
 	return r;

@@ -21,7 +21,7 @@ struct group {
 struct groups {
 	struct group *at;
 	size_t nr;
-	const struct cell *cells; /* borrowed from the plan */
+	const struct cell *const *cells; /* borrowed from the plan */
 	uint32_t nr_cells;
 	bool *done; /* per cell */
 };

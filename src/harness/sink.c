@@ -158,6 +158,19 @@ void sink_set_fini(struct sink_set *set)
 	set->nr = 0;
 }
 
+int sinks_tick(struct sink *const *sinks, size_t nr)
+{
+	int timeout = -1;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!sinks[i]->terminal || !sinks[i]->type->tick)
+			continue;
+		sinks[i]->type->tick(sinks[i]);
+		timeout = 1000;
+	}
+	return timeout;
+}
+
 static const struct sink *on_stdout(const struct sink_set *set)
 {
 	for (size_t i = 0; i < set->nr; i++)
@@ -204,39 +217,6 @@ int sink_set_add(struct sink_set *set, const char *spec, bool verbose, struct er
 int sink_set_complete(struct sink_set *set, bool verbose, struct err *e)
 {
 	return on_stdout(set) ? 0 : sink_set_add_file(set, "human", NULL, verbose, e);
-}
-
-void sink_set_begin(struct sink_set *set, const struct run_info *info)
-{
-	for (size_t i = 0; i < set->nr; i++)
-		set->at[i]->type->begin(set->at[i], info);
-}
-
-void sink_set_start(struct sink_set *set, const struct cell *c)
-{
-	for (size_t i = 0; i < set->nr; i++)
-		if (set->at[i]->type->start)
-			set->at[i]->type->start(set->at[i], c);
-}
-
-void sink_set_done(struct sink_set *set, const struct cell_result *r)
-{
-	for (size_t i = 0; i < set->nr; i++)
-		set->at[i]->type->done(set->at[i], r);
-}
-
-void sink_set_tick(struct sink_set *set)
-{
-	for (size_t i = 0; i < set->nr; i++)
-		if (set->at[i]->type->tick)
-			set->at[i]->type->tick(set->at[i]);
-}
-
-void sink_set_end(struct sink_set *set, const struct run_counts *n, uint64_t wall_ns,
-		  bool interrupted)
-{
-	for (size_t i = 0; i < set->nr; i++)
-		set->at[i]->type->end(set->at[i], n, wall_ns, interrupted);
 }
 
 int sink_set_close(struct sink_set *set, struct err *e)

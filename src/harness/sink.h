@@ -30,7 +30,7 @@ struct sink_type {
 	void (*start)(struct sink *s, const struct cell *c); /* a cell has begun; may be NULL */
 	void (*done)(struct sink *s, const struct cell_result *r);
 	void (*end)(struct sink *s, const struct run_counts *n, uint64_t wall_ns, bool interrupted);
-	void (*tick)(struct sink *s); /* about once a second, for progress; may be NULL */
+	void (*tick)(struct sink *s); /* redraws progress; may be NULL */
 	size_t state_size;	      /* zeroed bytes at sink_state() */
 	void (*fini)(struct sink *s); /* frees what the state owns; may be NULL */
 };
@@ -63,7 +63,13 @@ void *sink_state(struct sink *s);
 /* Writes out what @b holds and empties it; remembers the first failure. For sink_<name>.c. */
 void sink_write(struct sink *s, struct buf *b);
 
-/* Several sinks at once. Zero-initialised is empty. */
+/*
+ * To be called before every wait for events: progress is redrawn. Returns how long to wait at most
+ * (poll's timeout), -1 if no sink shows progress.
+ */
+int sinks_tick(struct sink *const *sinks, size_t nr);
+
+/* Several outputs. Zero-initialised is empty. */
 #define SINKS_MAX 8
 struct sink_set {
 	struct sink *at[SINKS_MAX];
@@ -77,12 +83,6 @@ int sink_set_add_file(struct sink_set *set, const char *format, const char *path
 		      struct err *e);
 /* Adds the human format if nothing else goes to standard output. */
 int sink_set_complete(struct sink_set *set, bool verbose, struct err *e);
-void sink_set_begin(struct sink_set *set, const struct run_info *info);
-void sink_set_start(struct sink_set *set, const struct cell *c);
-void sink_set_done(struct sink_set *set, const struct cell_result *r);
-void sink_set_tick(struct sink_set *set);
-void sink_set_end(struct sink_set *set, const struct run_counts *n, uint64_t wall_ns,
-		  bool interrupted);
 /* Closes all, whatever happens to one; the first error is told. */
 int sink_set_close(struct sink_set *set, struct err *e);
 

@@ -18,7 +18,7 @@ enum column { COL_TEST, COL_TOPOLOGY, COL_KERNEL, COL_SCHEDULER, NR_COLUMNS };
 #define RECAP_FROM 20
 
 struct human_state {
-	const struct cell *cells; /* the plan, borrowed */
+	const struct cell *const *cells; /* the plan, borrowed */
 	uint32_t nr_cells, nr_done;
 	uint32_t width[NR_COLUMNS];
 	const struct cell **running;
@@ -78,8 +78,8 @@ static void lay_out(struct human_state *st, uint32_t columns)
 	for (uint32_t i = 0; i < st->nr_cells; i++) {
 		for (int k = 0; k < NR_COLUMNS; k++)
 			st->width[k] = MAX(st->width[k],
-					   (uint32_t)text_width(column_text(&st->cells[i], k)));
-		kernels |= strcmp(st->cells[i].kernel, st->cells[0].kernel) != 0;
+					   (uint32_t)text_width(column_text(st->cells[i], k)));
+		kernels |= strcmp(st->cells[i]->kernel, st->cells[0]->kernel) != 0;
 	}
 	if (!kernels)
 		st->width[COL_KERNEL] = 0;

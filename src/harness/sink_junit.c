@@ -143,7 +143,7 @@ static void junit_done(struct sink *s, const struct cell_result *r)
 static void add_not_run(struct groups *all)
 {
 	for (uint32_t i = 0; i < all->nr_cells; i++) {
-		const struct cell *c = &all->cells[i];
+		const struct cell *c = all->cells[i];
 		struct group *g = all->done[i] ? NULL : groups_of(all, c);
 
 		if (!g)

@@ -127,7 +127,7 @@ static void put_rest(struct buf *b, struct ktap_state *st)
 	const char *indent = st->nested ? "  " : "";
 
 	for (uint32_t i = 0; i < st->groups.nr_cells; i++) {
-		const struct cell *c = &st->groups.cells[i];
+		const struct cell *c = st->groups.cells[i];
 		struct group *g = st->groups.done[i] ? NULL : groups_of(&st->groups, c);
 
 		if (!g)
