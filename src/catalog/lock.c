@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "catalog/lock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/scoped.h"
+#include "catalog/cache.h"
+
+static void dir_close(DIR *d)
+{
+	if (d)
+		closedir(d);
+}
+DEFINE_SCOPED(DIR *, dir_close)
+
+/* The kernel's own view of one descriptor: does the open file behind it hold a lock? */
+static bool fd_is_locked(const char *pid, const char *fd)
+{
+	struct path info = path_format("/proc/%s/fdinfo/%s", pid, fd);
+	SCOPED(mem_free) char *text = NULL;
+
+	return read_file(info.s, 1 << 16, &text, NULL, NULL) == 0 && strstr(text, "\nlock:");
+}
+
+static bool pid_holds(const char *pid, const struct stat *file)
+{
+	struct path fds = path_format("/proc/%s/fd", pid);
+	SCOPED(dir_close) DIR *d = opendir(fds.s);
+	struct dirent *de;
+	struct stat st;
+
+	while (d && (de = readdir(d)))
+		if (fstatat(dirfd(d), de->d_name, &st, 0) == 0 && st.st_dev == file->st_dev &&
+		    st.st_ino == file->st_ino && fd_is_locked(pid, de->d_name))
+			return true;
+	return false;
+}
+
+static void put_process(char *buf, size_t cap, const char *pid)
+{
+	struct path file = path_format("/proc/%s/cmdline", pid);
+	SCOPED(mem_free) char *cmd = NULL;
+	size_t len = 0, used = strlen(buf);
+
+	if (read_file(file.s, 1 << 21, &cmd, &len, NULL) < 0)
+		return;
+	while (len && !cmd[len - 1])
+		len--;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)cmd[i] < 0x20)
+			cmd[i] = ' ';
+	snprintf(buf + used, cap - used, "%spid %s (%.60s)", used ? ", " : "", pid, cmd);
+}
+
+/*
+ * Searched by descriptor rather than in /proc/locks: that file names who took the lock (perhaps a
+ * parent long gone), shows devices that stat() does not on btrfs and overlayfs, and omits other
+ * pid namespaces.
+ */
+void lock_holders(int fd, char *buf, size_t cap)
+{
+	SCOPED(dir_close) DIR *proc = opendir("/proc");
+	struct dirent *de;
+	struct stat st;
+
+	buf[0] = 0;
+	if (fstat(fd, &st) == 0)
+		while (proc && (de = readdir(proc)))
+			if (de->d_name[0] >= '1' && de->d_name[0] <= '9' &&
+			    pid_holds(de->d_name, &st))
+				put_process(buf, cap, de->d_name);
+	if (!buf[0])
+		snprintf(buf, cap, "a process that cannot be seen from here");
+}
+
+static int wait_child(pid_t pid, uint64_t wait_ns)
+{
+	SCOPED(close_fd) int pidfd = pidfd_open(pid, 0);
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	uint64_t end = now_ns() + wait_ns;
+	int status, r = 0;
+
+	while (pidfd >= 0 && r == 0 && now_ns() < end) {
+		r = poll(&pfd, 1, (int)MIN((end - now_ns()) / 1000000 + 1, 1u << 30));
+		if (r < 0 && errno == EINTR)
+			r = 0;
+	}
+	if (r <= 0)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return r > 0 && WIFEXITED(status) ? -WEXITSTATUS(status) : -EBUSY;
+}
+
+/*
+ * flock(2) has no deadline. A lock belongs to the open file, not to the process, so a child that
+ * shares it can do the blocking call while the parent watches the clock.
+ */
+static int lock_wait(int fd, int op, uint64_t wait_ns)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(EINTR);
+		_exit(flock(fd, op) < 0 ? errno : 0);
+	}
+	return wait_child(pid, wait_ns);
+}
+
+/* Read-only where the file may not be written: enough for a lock on local file systems. */
+static int open_lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+	if (fd < 0 && (errno == EACCES || errno == EROFS))
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fd > 2)
+		return fd < 0 ? -errno : fd;
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int r = high < 0 ? -errno : high;
+	close_fd(&fd);
+	return r;
+}
+
+/* Lock files may be removed by whoever holds them exclusively; then ours is a lock on nothing. */
+static bool still_named(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+static int lock_fd_take(int fd, int op, uint64_t wait_ns, const char *what,
+			const struct catalog_progress *p, struct err *e)
+{
+	char who[200];
+
+	if (flock(fd, op | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(e, -errno, "%s: lock", what);
+	lock_holders(fd, who, sizeof(who));
+	if (!wait_ns)
+		return err_set(e, -EBUSY, "%s: in use by %s", what, who);
+	say(p, "%s: waiting for %s", what, who);
+	int r = lock_wait(fd, op, wait_ns);
+	if (r == -EBUSY)
+		return err_set(e, r, "%s: still in use after %u s by %s", what,
+			       (unsigned)(wait_ns / 1000000000), who);
+	return r < 0 ? err_sys(e, r, "%s: lock", what) : 0;
+}
+
+int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
+	      const struct catalog_progress *p, int *ret, struct err *e)
+{
+	for (;;) {
+		SCOPED(close_fd) int fd = open_lock(path);
+
+		if (fd < 0)
+			return err_sys(e, fd, "%s", path);
+		int r = lock_fd_take(fd, op, wait_ns, what, p, e);
+		if (r < 0)
+			return r;
+		if (still_named(fd, path)) {
+			*ret = hand_over_fd(&fd);
+			return 0;
+		}
+	}
+}
