@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 void buf_fini(struct buf *b)
 {
 	free(b->at);
@@ -121,49 +123,22 @@ const char *buf_str(const struct buf *b)
 	return b->at ? b->at : "";
 }
 
-/* Length of the well-formed UTF-8 sequence at @s, 0 if there is none. Table 3-7 of Unicode 15. */
-static size_t utf8_len(const unsigned char *s)
-{
-	static const struct {
-		unsigned char first_lo, first_hi, second_lo, second_hi, len;
-	} row[] = {
-		{ 0x20, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		if (s[0] < row[i].first_lo || s[0] > row[i].first_hi)
-			continue;
-		if (row[i].len > 1 && (s[1] < row[i].second_lo || s[1] > row[i].second_hi))
-			return 0;
-		for (size_t k = 2; k < row[i].len; k++)
-			if (s[k] < 0x80 || s[k] > 0xbf)
-				return 0;
-		return row[i].len;
-	}
-	return 0;
-}
-
 void buf_json_str(struct buf *b, const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
-
 	buf_putc(b, '"');
-	while (*p) {
-		size_t n = utf8_len(p);
+	while (*s) {
+		uint32_t c = 0;
+		size_t n = utf8_decode(s, &c);
 
-		if (*p == '"' || *p == '\\')
-			buf_printf(b, "\\%c", *p);
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", *s);
+		else if (n && c < 0x20)
+			buf_printf(b, "\\u%04x", c);
 		else if (n)
-			buf_put(b, p, n);
-		else if (*p < 0x20)
-			buf_printf(b, "\\u%04x", *p);
+			buf_put(b, s, n);
 		else
 			buf_puts(b, "\xef\xbf\xbd");
-		p += n ? n : 1;
+		s += n ? n : 1;
 	}
 	buf_putc(b, '"');
 }

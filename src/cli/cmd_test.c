@@ -118,86 +118,15 @@ static int fill_request(const struct test_args *a, int argc, char **argv, struct
 	return r;
 }
 
-/* ---- sinks ---- */
-
-struct sinks {
-	struct sink *at[16];
-	size_t nr;
-};
-
-static void sinks_fini(struct sinks *s)
+static int open_sinks(const struct test_args *a, struct sink_set *s, struct err *e)
 {
-	for (size_t i = 0; i < s->nr; i++)
-		sink_destroy(s->at[i]);
-	s->nr = 0;
-}
-DEFINE_SCOPED_FINI(struct sinks, sinks_fini)
-
-/* "NAME" or "NAME=FILE"; one sink at most may have standard output. */
-static int open_sink(struct sinks *s, const char *spec, bool verbose, bool *stdout_taken,
-		     struct err *e)
-{
-	SCOPED(mem_free) char *name = strdup(spec);
-
-	if (!name || s->nr == ARRAY_SIZE(s->at))
-		return err_set(e, -ENOMEM, "format %s: too many", spec);
-	char *path = strchr(name, '=');
-	if (path)
-		*path++ = 0;
-	if (!path && *stdout_taken)
-		return err_set(e, -EINVAL,
-			       "format %s: standard output is taken already; say %s=FILE", name,
-			       name);
-	*stdout_taken |= !path;
-	int r = sink_open(name, path, verbose, &s->at[s->nr], e);
-	if (!r)
-		s->nr++;
-	return r;
-}
-
-static int open_list(struct sinks *s, const char *list, bool verbose, bool *stdout_taken,
-		     struct err *e)
-{
-	SCOPED(mem_free) char *text = strdup(list);
-	char *save = NULL;
-	int r = text ? 0 : err_set(e, -ENOMEM, "format: out of memory");
-
-	for (char *w = text ? strtok_r(text, ",", &save) : NULL; !r && w;
-	     w = strtok_r(NULL, ",", &save))
-		r = open_sink(s, w, verbose, stdout_taken, e);
-	return r;
-}
-
-static int open_sinks(const struct test_args *a, struct sinks *s, struct err *e)
-{
-	bool stdout_taken = false;
 	int r = 0;
 
 	for (size_t i = 0; !r && i < a->format.nr; i++)
-		r = open_list(s, a->format.at[i], a->verbose, &stdout_taken, e);
-	if (!r && !stdout_taken)
-		r = open_sink(s, "human", a->verbose, &stdout_taken, e);
-	if (!r && a->junit) {
-		r = s->nr < ARRAY_SIZE(s->at)
-			    ? sink_open("junit", a->junit, a->verbose, &s->at[s->nr], e)
-			    : err_set(e, -EINVAL, "format: too many");
-		if (!r)
-			s->nr++;
-	}
-	return r;
-}
-
-static int close_sinks(struct sinks *s, struct err *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < s->nr; i++) {
-		int one = sink_close(s->at[i], r ? NULL : e);
-		s->at[i] = NULL;
-		r = r ? r : one;
-	}
-	s->nr = 0;
-	return r;
+		r = sink_set_add(s, a->format.at[i], a->verbose, e);
+	if (!r && a->junit)
+		r = sink_set_add_file(s, "junit", a->junit, a->verbose, e);
+	return r < 0 ? r : sink_set_complete(s, a->verbose, e);
 }
 
 /* ---- running ---- */
@@ -214,6 +143,15 @@ static int list_cells(const struct plan *p)
 	return EXIT_PASSED;
 }
 
+static const struct cell **cell_pointers(const struct plan *p)
+{
+	const struct cell **at = calloc(p->nr_cells + 1, sizeof(struct cell *));
+
+	for (size_t i = 0; at && i < p->nr_cells; i++)
+		at[i] = &p->cells[i].cell;
+	return at;
+}
+
 static const char *kernels_text(const struct plan *p, char *buf, size_t cap)
 {
 	if (p->nr_kernels == 1)
@@ -223,7 +161,8 @@ static const char *kernels_text(const struct plan *p, char *buf, size_t cap)
 	return buf;
 }
 
-static void begin(const struct plan *p, const struct run_options *o, struct sinks *s)
+static void begin(const struct plan *p, const struct run_options *o,
+		  const struct cell *const *cells, const struct sink_set *s)
 {
 	const struct vm_about *about = &o->about[p->cells[0].cell.arch];
 	char kernels[200], backend[40];
@@ -235,6 +174,7 @@ static void begin(const struct plan *p, const struct run_options *o, struct sink
 		.backend_why = about->why,
 		.seed = p->req->seed,
 		.nr_cells = (uint32_t)p->nr_cells,
+		.cells = cells,
 		.jobs = o->jobs,
 		.started_at = (uint64_t)time(NULL),
 	};
@@ -271,7 +211,8 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 {
 	SCOPED(catalog_close) struct catalog *c = NULL;
 	SCOPED(plan_fini) struct plan p = { 0 };
-	SCOPED(sinks_fini) struct sinks s = { .nr = 0 };
+	SCOPED(sink_set_fini) struct sink_set s = { .nr = 0 };
+	SCOPED(mem_free) const struct cell **cells = NULL;
 	struct catalog_progress say = common_progress();
 	struct run_outcome out;
 
@@ -297,10 +238,13 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 		r = open_sinks(a, &s, e);
 	if (r < 0)
 		return r;
-	begin(&p, &o, &s);
+	cells = cell_pointers(&p);
+	if (!cells)
+		return err_sys(e, -ENOMEM, "plan");
+	begin(&p, &o, cells, &s);
 	r = run_plan(&p, &o, s.at, s.nr, &out, e);
 	if (!r)
-		r = close_sinks(&s, e);
+		r = sink_set_close(&s, e);
 	return r < 0 ? r : exit_code(&out);
 }
 

@@ -290,7 +290,7 @@ static int wait_events(struct runner *r, struct err *e)
 		p[i] = (struct pollfd){ .fd = r->children[i].pid ? r->children[i].fd : -1,
 					.events = POLLIN };
 	p[r->nr_children] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
-	if (poll(p, r->nr_children + 1, -1) < 0)
+	if (poll(p, r->nr_children + 1, sinks_tick(r->sinks, r->nr_sinks)) < 0)
 		return errno == EINTR ? 0 : err_sys(e, -errno, "run: poll");
 	for (size_t i = 0; i < r->nr_children; i++)
 		if (p[i].revents)
