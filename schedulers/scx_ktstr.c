@@ -252,12 +252,14 @@ static int attach(struct session *s)
 {
 	s->link =
 		bpf_map__attach_struct_ops(bpf_object__find_map_by_name(s->obj, SCX_KTSTR_OPS_MAP));
-	if (!s->link) {
-		int code = errno;
+	int code = errno;
 
-		ring_buffer__consume(s->exits);
+	/* When ops.init fails the link is made all the same, and the reason is in the exit record. */
+	ring_buffer__consume(s->exits);
+	if (!s->link)
 		return complain("attach: %s", strerror(code));
-	}
+	if (s->ended)
+		return complain("attach: the kernel has ended the scheduler while enabling it");
 	puts("scx_ktstr: attached");
 	return 0;
 }
