@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* A growable byte buffer whose first error sticks, so that builders check once, at the end. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* The error value: an int steers control flow, this keeps the story. */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H

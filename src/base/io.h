@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* Descriptors and whole files. Every descriptor is close-on-exec; raw close() lives only here. */
 #ifndef BASE_IO_H
 #define BASE_IO_H

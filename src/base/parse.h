@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* Strict text to value: the whole string must match, ranges are checked, nothing is guessed. */
 #ifndef BASE_PARSE_H
 #define BASE_PARSE_H

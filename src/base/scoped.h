@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* Scope-bound ownership: SCOPED(x_destroy) struct x *v = ...; hand_over(v) gives it away. */
 #ifndef BASE_SCOPED_H
 #define BASE_SCOPED_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* What the descriptor we print to can show: the only place that asks about terminals and colour. */
 #ifndef BASE_TERM_H
 #define BASE_TERM_H

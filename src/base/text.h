@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* Text of unknown origin, made fit to be shown. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
