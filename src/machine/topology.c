@@ -11,6 +11,7 @@
 
 #define DISTANCE_LOCAL 10
 #define DISTANCE_REMOTE 20
+#define MEMORY_GRAIN ((uint64_t)2 << 20) /* a huge page: nodes never share one */
 
 static_assert(TOPO_MAX_CPUS <= CPUSET_MAX, "a cpuset cannot hold a whole machine");
 
@@ -177,6 +178,26 @@ struct cpuset topo_node_cpus(const struct topology *t, uint32_t node)
 	return run_of(node, topo_cpus(t) / t->nodes);
 }
 
+/* The bits it takes to number @n things. */
+static uint32_t bits_for(uint32_t n)
+{
+	return n > 1 ? 32 - (uint32_t)__builtin_clz(n - 1) : 0;
+}
+
+uint32_t topo_apic_id(const struct topology *t, uint32_t cpu)
+{
+	uint32_t llcs = t->llcs / t->nodes, id = topo_node_of(t, cpu);
+
+	id = id << bits_for(llcs) | topo_llc_of(t, cpu) % llcs;
+	id = id << bits_for(t->cores) | topo_core_of(t, cpu) % t->cores;
+	return id << bits_for(t->threads) | topo_thread_of(t, cpu);
+}
+
+uint32_t topo_mpidr(const struct topology *t, uint32_t cpu)
+{
+	return cpu / 16 << 8 | cpu % 16;
+}
+
 uint32_t topo_distance(const struct topology *t, uint32_t a, uint32_t b)
 {
 	return a == b ? DISTANCE_LOCAL : DISTANCE_REMOTE;
@@ -191,4 +212,13 @@ uint32_t topo_default_memory_mib(const struct topology *t)
 	uint32_t want = MAX(256 + 8 * topo_cpus(t), 128 * t->nodes);
 
 	return ALIGN_UP(want, 16 * t->nodes);
+}
+
+void topo_node_memory(const struct topology *t, uint64_t bytes, uint32_t node, uint64_t *ret_off,
+		      uint64_t *ret_len)
+{
+	uint64_t share = bytes / t->nodes & ~(MEMORY_GRAIN - 1);
+
+	*ret_off = node * share;
+	*ret_len = node + 1 == t->nodes ? bytes - *ret_off : share;
 }

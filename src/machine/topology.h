@@ -44,10 +44,23 @@ struct cpuset topo_all(const struct topology *t);
 struct cpuset topo_llc_cpus(const struct topology *t, uint32_t llc);
 struct cpuset topo_node_cpus(const struct topology *t, uint32_t node);
 struct cpuset topo_core_cpus(const struct topology *t, uint32_t core);
+/*
+ * x2APIC id: node, LLC in the node, core, thread, each in the fewest bits that hold it, so that a
+ * package is a node and a die an LLC. QEMU numbers the same way. Holes are normal.
+ */
+uint32_t topo_apic_id(const struct topology *t, uint32_t cpu);
+/* Affinity fields of MPIDR_EL1 as QEMU and KVM number CPUs with a GICv3: 16 in Aff0, then Aff1. */
+uint32_t topo_mpidr(const struct topology *t, uint32_t cpu);
 /* ACPI SLIT / numa-distance-map-v1 values: 10 local, 20 remote. */
 uint32_t topo_distance(const struct topology *t, uint32_t a, uint32_t b);
 /* Default guest memory in MiB: 256 plus what the CPUs and nodes need (TARGETS.md). */
 uint32_t topo_default_memory_mib(const struct topology *t);
+/*
+ * How @bytes of RAM are dealt out: *ret_off and *ret_len of @node's part, nodes in order, equal
+ * shares of whole 2 MiB and the rest for the last one.
+ */
+void topo_node_memory(const struct topology *t, uint64_t bytes, uint32_t node, uint64_t *ret_off,
+		      uint64_t *ret_len);
 
 struct topo_preset {
 	const char *name;

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "machine/arch.h"
 #include "machine/preset.h"
+#include "machine/topo_qemu.h"
 #include "machine/topology.h"
 
 static void every_name_of_an_architecture_is_understood(void **state)
@@ -119,6 +121,83 @@ static void distances_are_local_or_remote(void **state)
 			assert_int_equal(topo_distance(&t, a, b), a == b ? 10 : 20);
 }
 
+static void ids_rise_with_the_cpu(const struct topology *t)
+{
+	for (uint32_t cpu = 1; cpu < topo_cpus(t); cpu++) {
+		assert_true(topo_apic_id(t, cpu) > topo_apic_id(t, cpu - 1));
+		assert_true(topo_mpidr(t, cpu) > topo_mpidr(t, cpu - 1));
+		assert_true((topo_mpidr(t, cpu) & 0xff) < 16);
+	}
+	assert_int_equal(topo_apic_id(t, 0), 0);
+	assert_int_equal(topo_mpidr(t, 0), 0);
+}
+
+static void hardware_ids_are_unique_and_in_order(void **state)
+{
+	struct topology three = { 1, 3, 3, 2 }, two = { 2, 4, 2, 2 }, wide = { 1, 1, 300, 1 };
+
+	each_shape(40, ids_rise_with_the_cpu);
+	assert_int_equal(topo_apic_id(&three, 17), 2 << 3 | 2 << 1 | 1);
+	assert_int_equal(topo_apic_id(&two, 15), 1 << 3 | 1 << 2 | 1 << 1 | 1);
+	assert_int_equal(topo_mpidr(&wide, 299), 18 << 8 | 11);
+}
+
+static void memory_is_dealt_out_whole(const struct topology *t)
+{
+	static const uint64_t sizes[] = { 256ull << 20, (256ull << 20) + 4096, 9ull << 30 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		uint64_t next = 0, off, len;
+
+		for (uint32_t node = 0; node < t->nodes; node++) {
+			topo_node_memory(t, sizes[i], node, &off, &len);
+			assert_int_equal(off, next);
+			assert_int_equal(off % (2 << 20), 0);
+			assert_true(len > 0);
+			next = off + len;
+		}
+		assert_int_equal(next, sizes[i]);
+	}
+}
+
+static void node_memory_covers_all_ram_without_overlap(void **state)
+{
+	each_shape(24, memory_is_dealt_out_whole);
+}
+
+static void qemu_is_told_the_shape(void **state)
+{
+	struct topology t = { 2, 4, 2, 2 }, one = { 1, 1, 1, 1 };
+	SCOPED(buf_fini) struct buf b = { 0 };
+
+	topo_qemu_smp(&t, ARCH_X86_64, &b);
+	assert_string_equal(buf_str(&b), "16,sockets=2,dies=2,cores=2,threads=2");
+	buf_clear(&b);
+	topo_qemu_smp(&t, ARCH_ARM64, &b);
+	assert_string_equal(buf_str(&b), "16,sockets=2,clusters=2,cores=2,threads=2");
+	buf_clear(&b);
+	topo_qemu_numa(&t, &b);
+	assert_string_equal(buf_str(&b), "node,nodeid=0,memdev=mem0,cpus=0-7\n"
+					 "node,nodeid=1,memdev=mem1,cpus=8-15\n"
+					 "dist,src=0,dst=1,val=20\n"
+					 "dist,src=1,dst=0,val=20\n");
+	buf_clear(&b);
+	topo_qemu_numa(&one, &b);
+	assert_string_equal(buf_str(&b), "node,nodeid=0,memdev=mem0,cpus=0-0\n");
+}
+
+static void shapes_qemu_cannot_bring_up_are_refused(void **state)
+{
+	struct topology t = { 1, 14, 9, 2 }, full = { 1, 15, 16, 1 };
+	struct err e = { 0 };
+
+	assert_int_equal(topo_qemu_check(&t, ARCH_ARM64, &e), 0);
+	assert_int_equal(topo_qemu_check(&full, ARCH_X86_64, &e), 0);
+	assert_int_equal(topo_qemu_check(&t, ARCH_X86_64, &e), -ERANGE);
+	assert_string_equal(e.text, "topology 1n14l9c2t: the last CPU has APIC id 433, and QEMU "
+				    "brings up none above 254");
+}
+
 static void impossible_shapes_are_refused_by_name(void **state)
 {
 	static const struct {
@@ -192,6 +271,10 @@ int main(void)
 		cmocka_unit_test(cores_llcs_and_nodes_partition_the_cpus),
 		cmocka_unit_test(nodes_get_equal_shares_of_default_memory),
 		cmocka_unit_test(distances_are_local_or_remote),
+		cmocka_unit_test(hardware_ids_are_unique_and_in_order),
+		cmocka_unit_test(node_memory_covers_all_ram_without_overlap),
+		cmocka_unit_test(qemu_is_told_the_shape),
+		cmocka_unit_test(shapes_qemu_cannot_bring_up_are_refused),
 		cmocka_unit_test(impossible_shapes_are_refused_by_name),
 		cmocka_unit_test(the_largest_machine_is_accepted),
 		cmocka_unit_test(presets_are_valid_unique_and_found),
