@@ -132,7 +132,7 @@ void buf_json_str(struct buf *b, const char *s)
 
 		if (c == '"' || c == '\\')
 			buf_printf(b, "\\%c", *s);
-		else if (n && c < 0x20)
+		else if (n && (c < 0x20 || (c >= 0x7f && c < 0xa0)))
 			buf_printf(b, "\\u%04x", c);
 		else if (n)
 			buf_put(b, s, n);

@@ -54,7 +54,7 @@ static size_t escape_len(const char *s, size_t n)
 		return i;
 	while (i < n && s[i] != 7 && s[i] != 033 && s[i] != '\n')
 		i++;
-	return i;
+	return i < n && s[i] == 7 ? i + 1 : i;
 }
 
 static bool showable(uint32_t c)

@@ -93,10 +93,11 @@ static int open_out(struct sink *s, const char *path, struct err *e)
 		fd = r < 0 ? r : anon_file("ktstr-output", e);
 		if (fd < 0)
 			return fd;
-		s->path = strdup(path);
-		if (!s->path)
-			return err_sys(e, -ENOMEM, "output file %s", path);
+		s->whole = true;
 	}
+	s->path = strdup(path);
+	if (!s->path)
+		return err_sys(e, -ENOMEM, "output file %s", path);
 	s->out = fdopen(fd, "w");
 	if (!s->out)
 		return err_sys(e, -errno, "output file %s", path);
@@ -144,8 +145,8 @@ int sink_close(struct sink *s, struct err *e)
 		r = -errno;
 	if (r < 0)
 		err_sys(e, r, "writing %s to %s", s->type->name,
-			s->path ? s->path : (s->owned ? "its file" : "standard output"));
-	else if (s->path)
+			s->path ? s->path : "standard output");
+	else if (s->whole)
 		r = publish(s, e);
 	sink_destroy(s);
 	return r;

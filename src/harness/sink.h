@@ -46,6 +46,7 @@ struct sink {
 	bool verbose;
 	void *state;
 	char *path; /* of a file, else NULL */
+	bool whole; /* the file appears when the sink is closed */
 	int bad;    /* first write error */
 };
 

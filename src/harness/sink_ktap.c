@@ -43,16 +43,6 @@ static void ktap_begin(struct sink *s, const struct run_info *info)
 	sink_write(s, &b);
 }
 
-/* KTAP has no escape for the character that begins a directive. */
-static void put_name(struct buf *b, const char *s)
-{
-	SCOPED(buf_fini) struct buf clean = { 0 };
-
-	story_put_text(&clean, s);
-	for (const char *p = buf_str(&clean); *p; p++)
-		buf_putc(b, *p == '#' ? '_' : *p);
-}
-
 /* ERROR and TIMEOUT are KTAP's directives for tests that could not be judged or took too long. */
 static void put_directive(struct buf *b, const struct cell_result *r)
 {
@@ -64,7 +54,7 @@ static void put_directive(struct buf *b, const struct cell_result *r)
 		buf_puts(b, " # TIMEOUT ");
 	else
 		return;
-	story_put_text(b, story_headline(r));
+	story_put_name(b, story_headline(r));
 }
 
 static void put_result(struct buf *b, const char *indent, uint32_t nr, const struct cell_result *r,
@@ -77,7 +67,7 @@ static void put_result(struct buf *b, const char *indent, uint32_t nr, const str
 	snprintf(prefix, sizeof(prefix), "%s# ", indent);
 	story_put(b, r, &(struct story_style){ prefix, "", "", all });
 	buf_printf(b, "%s%sok %u ", indent, ok ? "" : "not ", nr);
-	put_name(b, r->cell->name);
+	story_put_name(b, r->cell->name);
 	put_directive(b, r);
 	buf_putc(b, '\n');
 }
@@ -85,7 +75,7 @@ static void put_result(struct buf *b, const char *indent, uint32_t nr, const str
 static void put_not_run(struct buf *b, const char *indent, uint32_t nr, const struct cell *c)
 {
 	buf_printf(b, "%sok %u ", indent, nr);
-	put_name(b, c->name);
+	story_put_name(b, c->name);
 	buf_puts(b, " # SKIP not run: interrupted\n");
 }
 
@@ -96,13 +86,13 @@ static void put_group(struct buf *b, struct ktap_state *st, struct group *g)
 	bool none = g->by_verdict[VERDICT_SKIP] == g->nr;
 
 	buf_puts(b, "  KTAP version 1\n  # Subtest: ");
-	put_name(b, g->name);
+	story_put_name(b, g->name);
 	buf_printf(b, "\n  1..%u\n", g->nr);
 	if (g->text.bad)
 		b->bad = g->text.bad;
 	buf_put(b, buf_str(&g->text), g->text.len);
 	buf_printf(b, "%sok %u ", bad ? "not " : "", ++st->nr_groups_done);
-	put_name(b, g->name);
+	story_put_name(b, g->name);
 	buf_puts(b, none ? " # SKIP nothing was run\n" : "\n");
 	buf_fini(&g->text);
 }

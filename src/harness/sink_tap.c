@@ -26,19 +26,6 @@ static void tap_begin(struct sink *s, const struct run_info *info)
 	sink_write(s, &b);
 }
 
-/* TAP 14 wants "#" and "\" of a description escaped; readers older than that show the backslash. */
-static void put_escaped(struct buf *b, const char *s)
-{
-	SCOPED(buf_fini) struct buf clean = { 0 };
-
-	story_put_text(&clean, s);
-	for (const char *p = buf_str(&clean); *p; p++) {
-		if (*p == '#' || *p == '\\')
-			buf_putc(b, '\\');
-		buf_putc(b, *p);
-	}
-}
-
 static void put_yaml_str(struct buf *b, const char *key, const char *s)
 {
 	SCOPED(buf_fini) struct buf clean = { 0 };
@@ -66,10 +53,10 @@ static void tap_done(struct sink *s, const struct cell_result *r)
 	bool bad = r->verdict == VERDICT_FAIL || r->verdict == VERDICT_INCONCLUSIVE;
 
 	buf_printf(&b, "%sok %u - ", bad ? "not " : "", ++st->nr);
-	put_escaped(&b, r->cell->name);
+	story_put_name(&b, r->cell->name);
 	if (r->verdict == VERDICT_SKIP || r->verdict == VERDICT_INCONCLUSIVE) {
 		buf_puts(&b, r->verdict == VERDICT_SKIP ? " # SKIP " : " # INCONCLUSIVE ");
-		put_escaped(&b, story_headline(r));
+		story_put_name(&b, story_headline(r));
 	}
 	buf_putc(&b, '\n');
 	if (bad)

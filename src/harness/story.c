@@ -16,6 +16,15 @@ void story_put_text(struct buf *b, const char *s)
 		buf_put_clean(b, s, strlen(s), false);
 }
 
+void story_put_name(struct buf *b, const char *s)
+{
+	SCOPED(buf_fini) struct buf clean = { 0 };
+
+	story_put_text(&clean, s);
+	for (const char *p = buf_str(&clean); *p; p++)
+		buf_putc(b, *p == '#' ? '_' : *p);
+}
+
 const char *story_headline(const struct cell_result *r)
 {
 	return r->headline && *r->headline ? r->headline : cause_text(r->cause);

@@ -28,6 +28,9 @@ void story_put_counts(struct buf *b, const struct run_counts *n, uint64_t wall_n
 		      bool interrupted);
 /* Cleaned, on one line. NULL is nothing. */
 void story_put_text(struct buf *b, const char *s);
+/* The same for TAP and KTAP, where "#" begins a directive: KTAP cannot escape it, many readers of TAP
+ * do not know how. */
+void story_put_name(struct buf *b, const char *s);
 /* The headline, or what the cause means if there is none. */
 const char *story_headline(const struct cell_result *r);
 
