@@ -20,6 +20,7 @@ enum queue {
 /* Starved tasks give way soon after something better turns up. */
 #define STARVED_SLICE_NS 1000000ULL
 #define WEIGHT_NORMAL 100ULL
+#define MAX_CPUS 1024 /* the verifier wants an end */
 
 struct task_ctx {
 	__u64 vtime;
@@ -152,14 +153,13 @@ static void kick_idle(struct task_struct *p)
  */
 static void kick_elsewhere(struct task_struct *p)
 {
-	int cpu;
+	__u32 nr_cpus = scx_bpf_nr_cpu_ids();
 
-	bpf_for(cpu, 0, (int)scx_bpf_nr_cpu_ids())
-	{
-		if (cpu != config.ignored_cpu && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-			scx_bpf_kick_cpu(cpu, 0);
-			break;
-		}
+	for (__u32 cpu = 0; cpu < MAX_CPUS && cpu < nr_cpus; cpu++) {
+		if ((__s32)cpu == config.ignored_cpu || !bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
+			continue;
+		scx_bpf_kick_cpu(cpu, 0);
+		break;
 	}
 }
 
