@@ -13,7 +13,8 @@ struct err;
 
 struct closure_file {
 	char *guest_path; /* where the loader in the guest will look: "/lib64/ld-linux-x86-64.so.2" */
-	char *host_path;
+	char *host_path; /* without symlinks */
+	char *name;	 /* the loader has to be told where this library is; NULL = it knows */
 };
 
 /* Interpreter and libraries, each once; the program itself is not in it. */
@@ -27,10 +28,12 @@ DEFINE_SCOPED_FINI(struct closure, closure_fini)
 
 /*
  * Adds what @program (host path) needs to @c. @sysroot "" or NULL = the host's own; else every path
- * is looked for below it, and never outside of it. RPATH/RUNPATH with $ORIGIN and $LIB, ld.so.cache
- * or ld.so.conf, multiarch default directories. A script gets its interpreter's closure, and the
- * interpreter itself as a file. Static programs add nothing.
- * -EXDEV: wrong architecture; -ENOENT: a library is missing (named, with who needs it).
+ * is looked for below it, and never outside of it, but for an $ORIGIN of a program that is not in it.
+ * RPATH/RUNPATH with $ORIGIN and $LIB, ld.so.cache or ld.so.conf, multiarch default directories. A
+ * script gets its interpreter's closure, and the interpreter itself as a file; "env NAME" gets NAME
+ * too. Static programs add nothing.
+ * -EXDEV: wrong architecture; -ENOENT: a library is missing (named, with who needs it); -ENOEXEC:
+ * neither ELF nor script.
  */
 int closure_add(struct closure *c, const char *program, enum arch a, const char *sysroot,
 		struct err *e);
