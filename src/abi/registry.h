@@ -7,6 +7,7 @@
 #ifndef ABI_REGISTRY_H
 #define ABI_REGISTRY_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #define KTSTR_TESTS_SECTION "ktstr.tests"
@@ -109,9 +110,9 @@ struct ktstr_sched_record {
 	struct ktstr_limits limits;
 };
 
-_Static_assert(sizeof(struct ktstr_limit) == 16, "struct ktstr_limit changed size");
-_Static_assert(sizeof(struct ktstr_limits) == 256, "struct ktstr_limits changed size");
-_Static_assert(sizeof(struct ktstr_test_record) == 1064, "struct ktstr_test_record changed size");
-_Static_assert(sizeof(struct ktstr_sched_record) == 1480, "struct ktstr_sched_record changed size");
+static_assert(sizeof(struct ktstr_limit) == 16, "struct ktstr_limit changed size");
+static_assert(sizeof(struct ktstr_limits) == 256, "struct ktstr_limits changed size");
+static_assert(sizeof(struct ktstr_test_record) == 1064, "struct ktstr_test_record changed size");
+static_assert(sizeof(struct ktstr_sched_record) == 1480, "struct ktstr_sched_record changed size");
 
 #endif
