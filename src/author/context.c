@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+#include "author/context.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "abi/frame.h"
+#include "base/err.h"
+
+void ktstr_destroy_(struct ktstr *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->nr_crews; i++)
+		crew_destroy(t->crews[i]);
+	free(t->crews);
+	if (t->gate)
+		munmap(t->gate, sizeof(*t->gate));
+	cgroups_fini(&t->cgroups);
+	shape_fini(&t->shape);
+	findings_fini(&t->findings);
+	free(t->values);
+	free(t);
+}
+
+int ktstr_create_(const struct ktstr_setup *setup, struct ktstr **ret, struct err *e)
+{
+	SCOPED(ktstr_destroy_) struct ktstr *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return err_sys(e, -ENOMEM, "test");
+	t->setup = *setup;
+	t->cgroups.fs = setup->fs;
+	int r = limits_parse(setup->limits, &t->limits, e);
+	if (!r)
+		r = shape_read(setup->sysfs, &t->shape, e);
+	if (!r && setup->topology)
+		r = shape_check(&t->shape, setup->topology, e);
+	if (r < 0)
+		return r;
+	void *gate = mmap(NULL, sizeof(*t->gate), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (gate == MAP_FAILED)
+		return err_sys(e, -errno, "shared memory");
+	t->gate = gate;
+	*ret = hand_over(t);
+	return 0;
+}
+
+int ktstr_give_up_(struct ktstr *t, const struct err *e)
+{
+	findings_add(&t->findings,
+		     (struct finding){ .outcome = OUTCOME_INCONCLUSIVE, .kind = RESULT_SETUP },
+		     "%s", e->text);
+	t->broken = true;
+	return e->code;
+}
+
+int ktstr_crews_stop_(struct ktstr *t, const struct cgroup *in)
+{
+	struct err e = { 0 };
+	int worst = 0;
+
+	for (size_t i = 0; i < t->nr_crews; i++) {
+		if (in && t->crews[i]->plan.cgroup != in)
+			continue;
+		int r = crew_stop(t->crews[i], &e);
+		worst = r < 0 ? r : worst;
+	}
+	return worst < 0 ? ktstr_give_up_(t, &e) : 0;
+}
+
+/* --- what was observed -------------------------------------------------------------------- */
+
+static int index_of(const struct ktstr *t, const struct cgroup *c)
+{
+	for (size_t i = 0; i < t->cgroups.nr; i++)
+		if (t->cgroups.at[i] == c)
+			return (int)i;
+	return -1;
+}
+
+static void observe_cgroup(const struct ktstr *t, const struct cgroup *c, struct group_stats *ret)
+{
+	*ret = (struct group_stats){
+		.name = c->name,
+		.parent = index_of(t, cgroup_parent(&t->cgroups, c)),
+		.weight = c->weight,
+		.has_cpuset = c->has_cpus,
+		.cpus = cgroup_cpus(&t->cgroups, c, &t->shape.online),
+		.unsteady = c->unsteady,
+	};
+}
+
+/* Crews that were never let go have nothing to tell. */
+static int observe_crew(const struct ktstr *t, const struct crew *c, struct observed *o)
+{
+	struct group_stats *g = &o->group[index_of(t, c->plan.cgroup)];
+
+	if (!c->started_ns)
+		return 0;
+	struct worker_stats *more = reallocarray(g->worker, g->nr + c->nr, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	g->worker = more;
+	crew_read(c, &g->worker[g->nr]);
+	g->nr += c->nr;
+	if (c->unsteady)
+		g->unsteady = c->unsteady;
+	return 0;
+}
+
+int ktstr_observe_(const struct ktstr *t, struct observed *ret)
+{
+	SCOPED(observed_fini) struct observed o = { 0 };
+	int r = 0;
+
+	o.group = calloc(t->cgroups.nr + 1, sizeof(*o.group));
+	if (!o.group)
+		return -ENOMEM;
+	for (o.nr = 0; o.nr < t->cgroups.nr; o.nr++)
+		observe_cgroup(t, t->cgroups.at[o.nr], &o.group[o.nr]);
+	for (size_t i = 0; !r && i < t->nr_crews; i++)
+		r = observe_crew(t, t->crews[i], &o);
+	if (r < 0)
+		return r;
+	*ret = o;
+	o = (struct observed){ 0 };
+	return 0;
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void say_ended(struct ktstr *t, const struct crew *c, const struct member *m)
+{
+	struct finding f = { .kind = RESULT_WORKER, .rank = RANK_CRASH };
+	const char *name = c->plan.cgroup->name;
+
+	snprintf(f.cgroup, sizeof(f.cgroup), "%s", name);
+	f.outcome = m->ended == CLD_EXITED || m->status == SIGKILL ? OUTCOME_INCONCLUSIVE
+								   : OUTCOME_FAIL;
+	if (m->ended == CLD_EXITED)
+		findings_add(&t->findings, f, "worker %u of %s could not do its work: %s", m->index,
+			     name, strerror(m->status));
+	else
+		findings_add(&t->findings, f, "worker %u of %s was killed by signal %d (%s)%s",
+			     m->index, name, m->status, strsignal(m->status),
+			     m->status == SIGKILL ? ", probably for lack of memory" : "");
+}
+
+static void say_stuck(struct ktstr *t, const struct crew *c, const struct member *m)
+{
+	struct finding f = {
+		.outcome = OUTCOME_FAIL,
+		.kind = RESULT_WORKER,
+		.rank = RANK_OTHER,
+	};
+
+	snprintf(f.cgroup, sizeof(f.cgroup), "%s", c->plan.cgroup->name);
+	findings_add(&t->findings, f,
+		     "worker %u of %s was not even run to die: it is still there 1 s after SIGKILL",
+		     m->index, c->plan.cgroup->name);
+}
+
+static void judge_members(struct ktstr *t)
+{
+	for (size_t i = 0; i < t->nr_crews; i++) {
+		const struct crew *c = t->crews[i];
+
+		for (unsigned k = 0; k < c->nr; k++) {
+			if (c->member[k].ended)
+				say_ended(t, c, &c->member[k]);
+			if (c->member[k].stuck && c->started_ns)
+				say_stuck(t, c, &c->member[k]);
+		}
+	}
+}
+
+/* Nothing may pass when nothing ran. */
+static void judge_emptiness(struct ktstr *t)
+{
+	struct finding f = { .outcome = OUTCOME_INCONCLUSIVE, .kind = RESULT_SETUP };
+
+	for (size_t i = 0; i < t->nr_crews; i++) {
+		if (t->crews[i]->started_ns)
+			continue;
+		findings_add(&t->findings, f,
+			     "the workers of %s never started: no ktstr_hold() came after their "
+			     "ktstr_spawn()",
+			     t->crews[i]->plan.cgroup->name);
+		return;
+	}
+	if (!t->nr_crews && !t->nr_expects)
+		findings_add(&t->findings, f, "the test put no load on and expected nothing");
+}
+
+static void send_load_end(const struct ktstr *t)
+{
+	struct stage_msg msg = { .stage = STAGE_LOAD_END, .mono_ns = t->load_to_ns };
+
+	if (t->setup.send && t->load_from_ns)
+		t->setup.send(t->setup.send_ctx, FRAME_STAGE, &msg, sizeof(msg));
+}
+
+/* The buckets are the bulk of a large result; without them all that matters is still there. */
+static void write_result(const struct ktstr *t, struct observed *o, struct buf *json)
+{
+	uint64_t wall = t->load_to_ns - t->load_from_ns;
+	size_t at = json->len;
+
+	result_write(json, &t->findings, o, t->values, t->nr_values, wall, true);
+	if (json->len - at <= FRAME_MAX_PAYLOAD)
+		return;
+	json->len = at;
+	result_write(json, &t->findings, o, t->values, t->nr_values, wall, false);
+}
+
+int ktstr_finish_(struct ktstr *t, struct buf *json, struct err *e)
+{
+	SCOPED(observed_fini) struct observed o = { 0 };
+
+	send_load_end(t);
+	ktstr_crews_stop_(t, NULL);
+	int r = ktstr_observe_(t, &o);
+	if (r < 0)
+		return err_sys(e, r, "statistics");
+	judge_members(t);
+	if (ktstr_going_(t))
+		judge_emptiness(t);
+	checks_judge(&o, &t->limits, &t->findings);
+	findings_sort(&t->findings);
+	write_result(t, &o, json);
+	return json->bad < 0 ? err_sys(e, json->bad, "result") : 0;
+}
