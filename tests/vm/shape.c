@@ -68,7 +68,8 @@ static bool last_level_cache(unsigned cpu, char *attribute, size_t cap)
 
 	for (int i = 0; i < 8; i++) {
 		char path[160], level[16];
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cache/index%d/level", cpu, i);
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cache/index%d/level",
+			 cpu, i);
 		if (!read_line(path, level, sizeof(level)))
 			break;
 		if (atoi(level) > best_level) {

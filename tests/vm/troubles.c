@@ -21,7 +21,8 @@ KTSTR_TEST(skips, .summary = "the body says it makes no sense here", .topology =
 	ktstr_skip(t, "not today");
 }
 
-KTSTR_TEST(wants_two_llcs, .summary = "cannot run on one LLC", .topology = "1n2l1c1t", .min_llcs = 2)
+KTSTR_TEST(wants_two_llcs, .summary = "cannot run on one LLC", .topology = "1n2l1c1t",
+	   .min_llcs = 2)
 {
 	ktstr_expect_ge(t, ktstr_nr_llcs(t), 2);
 }
