@@ -15,6 +15,13 @@
 #define FRAME_VERSION 1
 #define FRAME_MAX_PAYLOAD 65536
 
+/*
+ * Flag in @type, FRAME_RESULT only: the payload goes on in the next frame of this type. The reader
+ * joins them, up to RESULT_MAX_SIZE bytes.
+ */
+#define FRAME_MORE 0x8000
+#define RESULT_MAX_SIZE (4u << 20)
+
 struct frame_header {
 	uint32_t magic;
 	uint8_t version;
@@ -39,7 +46,7 @@ enum frame_type {
 	FRAME_RESULT = 8, /* JSON: the test's result, see abi/result.h */
 	FRAME_FATAL =
 		9, /* text: init or libktstr could not do its part; the run cannot be judged */
-	FRAME_EXIT = 10,    /* struct exit_msg: last frame; power-off follows */
+	FRAME_EXIT = 10,    /* struct exit_msg: last frame; see EXIT_ACK_MS */
 	FRAME_NOTE = 11,    /* text: a warning worth showing */
 	FRAME_STDIN = 256,  /* bytes for the command's standard input; empty = end of file */
 	FRAME_WINSZ = 257,  /* struct winsz_msg */
@@ -48,6 +55,12 @@ enum frame_type {
 };
 
 #define BEAT_INTERVAL_MS 250
+
+/*
+ * The guest cannot see whether the host has read all that the port took. So the host answers EXIT
+ * with FRAME_STOP, or ends the machine; without an answer power-off comes this much later.
+ */
+#define EXIT_ACK_MS 60000
 
 struct hello_msg {
 	uint32_t frame_version;

@@ -2,7 +2,8 @@
 #include "guest/uplink.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -17,7 +18,7 @@
 void uplink_fini(struct uplink *u)
 {
 	close_fd(&u->fd);
-	buf_fini(&u->out);
+	buf_fini(&u->out.b);
 	frame_parser_fini(&u->in);
 }
 
@@ -34,9 +35,9 @@ int uplink_open(struct uplink *u, uint64_t deadline, struct err *e)
 
 void uplink_send(struct uplink *u, uint16_t type, const void *payload, size_t len)
 {
-	if (!uplink_queued(u))
+	if (!queue_len(&u->out))
 		u->moved_ns = now_ns();
-	frame_put(&u->out, &u->seq, type, payload, len);
+	frame_put(&u->out.b, &u->seq, type, payload, len);
 }
 
 void uplink_hello(struct uplink *u)
@@ -72,25 +73,25 @@ void uplink_text(struct uplink *u, uint16_t type, const char *text)
 	uplink_send(u, type, text, strnlen(text, FRAME_MAX_PAYLOAD));
 }
 
+void uplink_note(struct uplink *u, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	uplink_text(u, FRAME_NOTE, text);
+}
+
 void uplink_flush(struct uplink *u)
 {
-	while (uplink_queued(u)) {
-		ssize_t n = write(u->fd, u->out.at + u->sent, uplink_queued(u));
+	ssize_t n = queue_write(&u->out, u->fd);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN)
-			u->lost = true;
-		if (n <= 0)
-			break;
-		u->sent += (size_t)n;
+	if (n < 0)
+		u->lost = true;
+	if (n > 0)
 		u->moved_ns = now_ns();
-	}
-	/* Moving the rest down is worth it only now and then. */
-	if (u->sent == u->out.len || u->sent >= UPLINK_FULL) {
-		buf_drop_front(&u->out, u->sent);
-		u->sent = 0;
-	}
 }
 
 void uplink_receive(struct uplink *u)
@@ -105,16 +106,4 @@ void uplink_receive(struct uplink *u)
 		frame_parser_feed(&u->in, bytes, (size_t)n);
 	else if (n == 0 || errno != EAGAIN)
 		u->lost = true;
-}
-
-void uplink_drain(struct uplink *u, uint64_t deadline)
-{
-	struct pollfd p = { .fd = u->fd, .events = POLLOUT };
-
-	uplink_flush(u);
-	while (uplink_queued(u) && !u->lost && now_ns() < deadline) {
-		poll(&p, 1, (int)((deadline - now_ns()) / 1000000 + 1));
-		u->lost = p.revents & POLLHUP;
-		uplink_flush(u);
-	}
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "guest/queue.h"
 #include "link/frame.h"
 
 struct err;
@@ -20,8 +20,7 @@ struct err;
 /* Zero-initialised but for fd = -1 is valid and has no port. */
 struct uplink {
 	int fd;
-	struct buf out;
-	size_t sent;	   /* bytes of @out that the port has taken */
+	struct queue out;
 	uint64_t moved_ns; /* when the port last took something, or the queue was empty */
 	uint32_t seq;
 	struct frame_parser in;
@@ -36,14 +35,11 @@ void uplink_hello(struct uplink *u);
 void uplink_stage(struct uplink *u, uint32_t stage);
 /* At most as much as a frame takes, cut on the right. */
 void uplink_text(struct uplink *u, uint16_t type, const char *text);
+void uplink_note(struct uplink *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static inline size_t uplink_queued(const struct uplink *u)
-{
-	return u->out.len - u->sent;
-}
 static inline bool uplink_is_full(const struct uplink *u)
 {
-	return uplink_queued(u) >= UPLINK_FULL;
+	return queue_len(&u->out) >= UPLINK_FULL;
 }
 
 /* Hands the port as much of the queue as it takes now. */
@@ -54,8 +50,5 @@ static inline bool uplink_next(struct uplink *u, struct frame *ret)
 {
 	return frame_parser_next(&u->in, ret);
 }
-
-/* Blocks until the queue is empty, the port is lost or the deadline has come. */
-void uplink_drain(struct uplink *u, uint64_t deadline);
 
 #endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "guest/setup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/scoped.h"
+#include "link/job.h"
+
+#define MAX_FILES (1u << 20)
+
+int setup_priority(struct err *e)
+{
+	const struct sched_param sp = { .sched_priority = 50 };
+
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &sp) < 0)
+		return err_sys(e, -errno, "real-time priority of init");
+	return 0;
+}
+
+/* A kernel without network has no loopback to bring up. */
+static int loopback_up(struct err *e)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	SCOPED(close_fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? 0 : err_sys(e, -errno, "network lo");
+	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
+	return ioctl(fd, SIOCSIFFLAGS, &ifr) < 0 ? err_sys(e, -errno, "network lo: up") : 0;
+}
+
+static int set_sysctl(const char *path_and_value, struct err *e)
+{
+	char path[PATH_MAX];
+	const char *blank = strchr(path_and_value, ' ');
+
+	if (!blank)
+		return err_set(e, -EINVAL, "sysctl \"%s\": no value", path_and_value);
+	snprintf(path, sizeof(path), "/proc/sys/%.*s", (int)(blank - path_and_value),
+		 path_and_value);
+	return write_attr(path, blank + 1, strlen(blank + 1), e);
+}
+
+int setup_system(const struct job *j, struct err *e)
+{
+	const struct rlimit files = { 1024, MAX_FILES };
+	const char *host = j->hostname ? j->hostname : "ktstr";
+	int r = loopback_up(e);
+
+	if (r < 0)
+		return r;
+	if (sethostname(host, strlen(host)) < 0)
+		return err_sys(e, -errno, "host name %s", host);
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		return err_sys(e, -errno, "limit of open files");
+	r = make_dirs("/root", 0700, e);
+	for (size_t i = 0; !r && i < j->sysctls.nr; i++)
+		r = set_sysctl(j->sysctls.at[i], e);
+	return r;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What makes the guest a usable machine and init its supervisor. */
+#ifndef GUEST_SETUP_H
+#define GUEST_SETUP_H
+
+struct err;
+struct job;
+
+/*
+ * Real-time priority that children do not inherit: no scheduler under test, however broken, comes
+ * between init and a CPU.
+ */
+int setup_priority(struct err *e);
+
+/* Host name, loopback, limits, and the job's sysctls. */
+int setup_system(const struct job *j, struct err *e);
+
+#endif
