@@ -352,6 +352,7 @@ static int check(const struct fdt_board *b, struct err *e)
 {
 	const struct board_range *ram = part(b, PART_RAM), *slots = part(b, PART_VIRTIO_MMIO);
 	uint32_t cpus = part(b, PART_GIC_REDIST)->nr + part(b, PART_GIC_REDIST_MORE)->nr;
+	uint64_t least = (uint64_t)b->topo.nodes << 21; /* topo_node_memory() deals out 2 MiB */
 	int r = topo_check(&b->topo, e);
 
 	if (r < 0)
@@ -359,9 +360,10 @@ static int check(const struct fdt_board *b, struct err *e)
 	if (topo_cpus(&b->topo) > cpus)
 		return err_set(e, -EINVAL, "board %s: %u CPUs, room for %u", b->board->name,
 			       topo_cpus(&b->topo), cpus);
-	if (b->memory_bytes > ram->size || b->memory_bytes >> 21 < b->topo.nodes)
-		return err_set(e, -EINVAL, "board %s: %llu bytes of memory for %u nodes",
-			       b->board->name, (unsigned long long)b->memory_bytes, b->topo.nodes);
+	if (b->memory_bytes > ram->size || b->memory_bytes < least)
+		return err_set(e, -EINVAL, "board %s: %llu bytes of memory, %llu to %llu fit",
+			       b->board->name, (unsigned long long)b->memory_bytes,
+			       (unsigned long long)least, (unsigned long long)ram->size);
 	if (b->nr_virtio_mmio > slots->nr)
 		return err_set(e, -EINVAL, "board %s: %u virtio devices, room for %u",
 			       b->board->name, b->nr_virtio_mmio, slots->nr);
