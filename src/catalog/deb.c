@@ -5,7 +5,6 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -33,7 +32,7 @@ struct feeder {
 };
 
 struct unpack {
-	const char *const *wanted;
+	bool (*wanted)(const char *name);
 	const char *dir;
 	uint64_t left; /* bytes that may still be written */
 	uint32_t nr_files;
@@ -66,14 +65,6 @@ static const char *safe_name(const char *name)
 			return NULL;
 	}
 	return strncmp(name, "usr/", 4) ? name : name + 4;
-}
-
-static bool is_wanted(const struct unpack *u, const char *name)
-{
-	for (size_t i = 0; u->wanted[i]; i++)
-		if (!strncmp(name, u->wanted[i], strlen(u->wanted[i])))
-			return true;
-	return false;
 }
 
 static int write_body(struct unpack *u, struct archive *a, int fd, const char *name, struct err *e)
@@ -126,7 +117,7 @@ static int take_entry(struct unpack *u, struct archive *a, struct archive_entry 
 	if (++u->nr_files > FILES_MAX)
 		return err_set(e, -EBADMSG, "more than %d files", FILES_MAX);
 	if (archive_entry_filetype(ae) != AE_IFREG || archive_entry_hardlink(ae) ||
-	    !is_wanted(u, name))
+	    !u->wanted(name))
 		return 0;
 	return write_file(u, a, name, e);
 }
@@ -168,7 +159,7 @@ static int unpack_data(struct unpack *u, struct archive *outer, struct err *e)
 	return r == ARCHIVE_EOF ? 0 : broken(a, "data.tar", e);
 }
 
-int deb_unpack(const void *data, size_t len, const char *const *wanted, const char *dir,
+int deb_unpack(const void *data, size_t len, bool (*wanted)(const char *name), const char *dir,
 	       uint64_t max_bytes, struct err *e)
 {
 	SCOPED(mem_free) struct unpack *u = calloc(1, sizeof(*u));

@@ -3,18 +3,18 @@
 #ifndef CATALOG_DEB_H
 #define CATALOG_DEB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct err;
 
 /*
- * Writes the regular files of a .deb that lie below one of @wanted ("boot/", "lib/modules/",
- * "bin/busybox", NULL-terminated; a leading "./" or "usr/" in the package does not count) into @dir,
- * which nobody else writes to. Anything that tries to leave @dir, more than @max_bytes in all, or a
- * damaged archive is -EBADMSG and named.
+ * Writes the regular files of a .deb that @wanted says yes to into @dir, which nobody else writes to.
+ * Names are as in the package without a leading "./" and "usr/". Anything that tries to leave @dir,
+ * more than @max_bytes in all, or a damaged archive is -EBADMSG and named.
  */
-int deb_unpack(const void *data, size_t len, const char *const *wanted, const char *dir,
+int deb_unpack(const void *data, size_t len, bool (*wanted)(const char *name), const char *dir,
 	       uint64_t max_bytes, struct err *e);
 
 /* The value of field @name in record @text of a Packages file; "" if there is none. */

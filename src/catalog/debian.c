@@ -15,6 +15,7 @@
 #include "catalog/deb.h"
 #include "catalog/origin.h"
 #include "catalog/packages.h"
+#include "catalog/tree.h"
 
 #define DEFAULT_SUITE "trixie-backports"
 #define UNPACKED_MAX (4ull << 30) /* a debug build of everything has about half */
@@ -242,14 +243,24 @@ static int download(const struct apt *a, const struct packages *all, const char 
 	return r < 0 ? r : apt_download(a, list, dir, e);
 }
 
-static int unpack_one(const char *deb, const char *const *wanted, const char *to, struct err *e)
+/* Not the device trees of every board there is. */
+static bool is_kernel_file(const char *name)
+{
+	const char *rest = strncmp(name, "lib/modules/", 12) ? NULL : strchr(name + 12, '/');
+
+	if (rest)
+		return !strchr(rest + 1, '/') || is_module_file(rest + 1);
+	return !strncmp(name, "boot/", 5);
+}
+
+static int unpack_one(const char *deb, const char *to, struct err *e)
 {
 	SCOPED(mapping_close) struct mapping m = { 0 };
 	const char *name = strrchr(deb, '/') + 1;
 	int r = mapping_open(&m, deb, e);
 
 	if (r == 0)
-		r = deb_unpack(m.at, m.len, wanted, to, UNPACKED_MAX, e);
+		r = deb_unpack(m.at, m.len, is_kernel_file, to, UNPACKED_MAX, e);
 	if (r < 0)
 		err_frame(e, "package %.120s", name);
 	return r;
@@ -262,8 +273,7 @@ static void glob_done(glob_t *g)
 DEFINE_SCOPED_FINI(glob_t, glob_done)
 
 /* Unpacks every .deb of @dir into @to and drops it. */
-static int unpack_all(struct catalog *c, const char *dir, const char *const *wanted, const char *to,
-		      struct err *e)
+static int unpack_all(struct catalog *c, const char *dir, const char *to, struct err *e)
 {
 	SCOPED(glob_done) glob_t found = { 0 };
 	struct path pattern = path_format("%s/*.deb", dir);
@@ -272,7 +282,7 @@ static int unpack_all(struct catalog *c, const char *dir, const char *const *wan
 	if (glob(pattern.s, 0, NULL, &found) != 0)
 		return err_set(e, -ENOENT, "%s: apt downloaded nothing", dir);
 	for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
-		r = unpack_one(found.gl_pathv[i], wanted, to, e);
+		r = unpack_one(found.gl_pathv[i], to, e);
 		if (r == -ENOSPC || r == -EDQUOT)
 			cache_write_failed(c, r, e);
 		if (r == 0 && unlink(found.gl_pathv[i]) < 0)
@@ -316,7 +326,6 @@ static int fetch_packages(struct catalog *c, const struct apt *a, const struct d
 			  const struct packages *all, const struct catalog_progress *p,
 			  struct kernel *ret, bool *ret_new, struct err *e)
 {
-	static const char *const wanted[] = { "boot/", "lib/modules/", NULL };
 	SCOPED(draft_fini) struct draft d = DRAFT_NONE;
 	int r = draft_open(c, &d, e);
 
@@ -327,7 +336,7 @@ static int fetch_packages(struct catalog *c, const struct apt *a, const struct d
 	if (r < 0)
 		return r;
 	say(p, "%s: unpacking %s", a->label, main_package(all)->name);
-	r = unpack_all(c, debs.s, wanted, to.s, e);
+	r = unpack_all(c, debs.s, to.s, e);
 	if (r == 0)
 		r = remove_tree(debs.s, e);
 	return r < 0 ? r : store(c, s, main_package(all), &d, ret, ret_new, e);

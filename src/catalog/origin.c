@@ -138,6 +138,9 @@ static void inside_tree(struct origin *o, const char *tree)
 			 path_format("%s%s%s/lib/modules/%s", *install == '/' ? "" : tree,
 				     *install == '/' ? "" : "/", install, o->release));
 	keep_dir(&o->modules, path_format("%s/lib/modules/%s", tree, o->release));
+	/* Not installed anywhere: the modules lie all over the tree. */
+	if (file_size(path_format("%s/modules.order", tree).s))
+		keep_dir(&o->modules, path_format("%s", tree));
 }
 
 /* The build tree an image was named in: TREE/arch/x86/boot/bzImage, TREE/vmlinux. */

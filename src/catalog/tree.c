@@ -6,7 +6,6 @@
 #include <fts.h>
 #include <inttypes.h>
 #include <nettle/sha2.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -103,10 +102,11 @@ int file_write(const char *to, const void *data, size_t len)
 	return fd < 0 ? -errno : write_full(fd, data, len);
 }
 
-/* Distributions keep kernel, configuration and map among the modules: those have places of their own. */
-static bool is_module_file(const char *name)
+bool is_module_file(const char *name)
 {
-	return strchr(name, '/') || !strncmp(name, "modules.", 8);
+	const char *slash = strrchr(name, '/'), *ko = strstr(slash ? slash : name, ".ko");
+
+	return (ko && (!ko[3] || ko[3] == '.')) || !strncmp(name, "modules.", 8);
 }
 
 static int copy_one(void *ctx, const struct tree_file *f, struct err *e)

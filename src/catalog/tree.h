@@ -3,6 +3,7 @@
 #ifndef CATALOG_TREE_H
 #define CATALOG_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,12 @@ struct tree_sum {
 };
 int tree_measure(const char *dir, struct tree_sum *ret, struct err *e);
 
-/* Copies what a modules directory is made of: directories, and files modules.*. @to is made. */
+/*
+ * Whether a file of this name below a modules directory is one of a kernel's modules or a list of
+ * them. Distributions and build trees keep much else there.
+ */
+bool is_module_file(const char *name);
+/* Copies those. @to is made. */
 int tree_copy(const char *from, const char *to, struct err *e);
 int file_copy(const char *from, const char *to, struct err *e);
 int file_write(const char *to, const void *data, size_t len); /* a new file; negative errno */
