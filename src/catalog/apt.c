@@ -63,6 +63,8 @@ static int apt_failed(const struct apt *a, const char *what, const struct buf *e
 	const char *all = buf_str(errors), *line = strstr(all, "E: ");
 	size_t n = line ? strcspn(line += 3, "\n") : 0;
 
+	while (n && (line[n - 1] == '.' || line[n - 1] == ' '))
+		n--;
 	return err_set(e, -EIO, "%s: %s: %.*s; %s", a->label, what, (int)MIN(n, 220u),
 		       line ? line : "", remedy(all));
 }

@@ -28,8 +28,4 @@ int apt_update(const struct apt *a, struct err *e);
 int apt_show(const struct apt *a, const char *const *names, struct buf *out, struct err *e);
 /* "name=version" each, NULL-terminated; apt checks the hashes. The .deb files end up in @dir. */
 int apt_download(const struct apt *a, const char *const *packages, const char *dir, struct err *e);
-/* Size and removal of roots nobody used for @unused_s seconds. */
-int apt_gc(struct catalog *c, uint64_t unused_s, bool dry_run, uint64_t *bytes,
-	   const struct catalog_progress *p, struct err *e);
-
 #endif

@@ -34,8 +34,12 @@ DEFINE_SCOPED_FINI(struct pipes, pipes_close)
 static __attribute__((noreturn)) void become(const struct child_spec *s, const struct pipes *p,
 					     pid_t parent)
 {
+	sigset_t none_blocked;
 	int none = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+	/* Our caller may have blocked what is to interrupt it. */
+	sigemptyset(&none_blocked);
+	sigprocmask(SIG_SETMASK, &none_blocked, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() == parent && none >= 0 && dup2(none, 0) == 0 && dup2(p->out[1], 1) == 1 &&
 	    dup2(p->errors[1], 2) == 2 && setenv("LC_ALL", "C", 1) == 0 &&

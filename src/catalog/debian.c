@@ -74,17 +74,6 @@ int debian_spec_parse(const char *text, enum arch arch, struct debian_spec *ret,
 	return 0;
 }
 
-/* Suites as words: the same kernel may be in several. */
-static bool has_word(const char *words, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = words; (p = strstr(p, word)); p += n)
-		if ((p == words || p[-1] == ' ') && (p[n] == 0 || p[n] == ' '))
-			return true;
-	return false;
-}
-
 static bool is_of(const struct metadata *m, const struct debian_spec *s)
 {
 	return m->arch == s->arch && !strcmp(m->flavour, s->flavour->name) &&

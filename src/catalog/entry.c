@@ -387,24 +387,38 @@ static int seal(struct catalog *c, struct draft *d, struct metadata *m, struct e
 	return write_metadata(c, d, m, e);
 }
 
+/* Renames the draft into place, unless a good entry is there already. */
+static int settle(struct catalog *c, struct draft *d, struct metadata *m, int lock, bool *ret_new,
+		  struct err *e)
+{
+	SCOPED(kernel_fini) struct kernel there = { .lock_fd = -1 };
+	struct path all = cache_path(c, "/kernels");
+
+	*ret_new = false;
+	if (entry_peek(c, m->key, &there, NULL) == 0)
+		return 0;
+	int r = seal(c, d, m, e);
+	if (r == 0)
+		r = put_in_place(c, d, m->key, lock, ret_new, e);
+	if (r < 0)
+		return r;
+	SCOPED(close_fd) int dir = open(all.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || fsync(dir) < 0)
+		return cache_write_failed(c, -errno, e);
+	return 0;
+}
+
 int entry_publish(struct catalog *c, struct draft *d, struct metadata *m, struct kernel *ret,
 		  bool *ret_new, struct err *e)
 {
-	struct path all = cache_path(c, "/kernels");
 	SCOPED(close_fd) int lock = -1;
-	SCOPED(close_fd) int dir = -1;
 	bool is_new;
+	int r = lock_entry(c, m->key, LOCK_SH, LOCK_WAIT_NS, &lock, e);
 
-	int r = seal(c, d, m, e);
 	if (r == 0)
-		r = lock_entry(c, m->key, LOCK_SH, LOCK_WAIT_NS, &lock, e);
-	if (r == 0)
-		r = put_in_place(c, d, m->key, lock, &is_new, e);
+		r = settle(c, d, m, lock, &is_new, e);
 	if (r < 0)
 		return r;
-	dir = open(all.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 || fsync(dir) < 0)
-		return cache_write_failed(c, -errno, e);
 	/* Back to shared in case a damaged one had to go, without letting anybody in between. */
 	if (flock(lock, LOCK_SH) < 0)
 		return cache_write_failed(c, -errno, e);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -134,4 +133,14 @@ void metadata_format(const struct metadata *m, struct buf *out)
 			buf_printf(out, "%" PRIu64, *(const uint64_t *)(const void *)from);
 	}
 	buf_puts(out, "\n}\n");
+}
+
+bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = words; (p = strstr(p, word)); p += n)
+		if ((p == words || p[-1] == ' ') && (p[n] == 0 || p[n] == ' '))
+			return true;
+	return false;
 }

@@ -3,6 +3,7 @@
 #ifndef CATALOG_METADATA_H
 #define CATALOG_METADATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ struct metadata {
 	char name[160];
 	char release[128]; /* uname -r; "" = unknown */
 	char source[256];
-	char suite[64];	  /* Debian only, else "" */
+	char suite[64];	  /* Debian only, else ""; several, separated by blanks, if all have it */
 	char flavour[16]; /* Debian only, else "" */
 	char package_version[128];
 	enum arch arch;
@@ -40,5 +41,8 @@ struct metadata {
 /* Strict: every field there, of its type, in range, and safe to build paths from. */
 int metadata_parse(const char *text, size_t len, struct metadata *ret, struct err *e);
 void metadata_format(const struct metadata *m, struct buf *out);
+
+/* Whether @word is one of the blank-separated @words. */
+bool has_word(const char *words, const char *word);
 
 #endif

@@ -51,6 +51,7 @@ int tree_walk(const char *dir, int (*fn)(void *ctx, const struct tree_file *f, s
 			.name = at->fts_path + skip,
 			.size = (uint64_t)at->fts_statp->st_size,
 			.disk_bytes = (uint64_t)at->fts_statp->st_blocks * 512,
+			.used_at = (uint64_t)MAX(at->fts_statp->st_atime, at->fts_statp->st_mtime),
 		};
 		r = fn(ctx, &f, e);
 	}

@@ -14,6 +14,7 @@ struct tree_file {
 	const char *name; /* below the directory walked */
 	uint64_t size;
 	uint64_t disk_bytes;
+	uint64_t used_at; /* seconds since the epoch: written, or read where the mount keeps that */
 };
 
 /* Calls @fn for each regular file below @dir, in the order of their names, links not followed. */
