@@ -28,6 +28,15 @@ const struct cmd_exit cmd_exits_default[] = {
 	{ 0 },
 };
 
+const struct cmd_exit cmd_exits_test[] = {
+	{ EXIT_PASSED, "all passed; skipped tests are counted and shown" },
+	{ EXIT_FAILED, "something failed" },
+	{ EXIT_INCONCLUSIVE, "nothing failed, but something could not be judged" },
+	{ EXIT_CANNOT_RUN, "could not run: usage, kernel or host; one line says why" },
+	{ EXIT_INTERRUPTED, "interrupted; what was decided until then is reported" },
+	{ 0 },
+};
+
 const struct cmd *cmd_find(const struct cmd *const *list, const char *name)
 {
 	for (; list && *list; list++)

@@ -56,8 +56,9 @@ struct cmd {
 	int (*main)(void *args, int argc, char **argv);
 };
 
-extern const struct cmd *const cmd_list[]; /* NULL-terminated */
-extern const struct cmd_exit cmd_exits_default[];
+extern const struct cmd *const cmd_list[];	  /* NULL-terminated */
+extern const struct cmd_exit cmd_exits_default[]; /* of commands that judge nothing */
+extern const struct cmd_exit cmd_exits_test[];	  /* of those that do */
 extern const char ktstr_version[];
 
 /* By name in a NULL-terminated list (which may be NULL). */

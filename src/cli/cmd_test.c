@@ -61,7 +61,7 @@ static const struct opt test_opts[] = {
 	OPT(struct test_args, sysroot, "where the guest's shared libraries are", .arg = "DIR",
 	    .complete = COMPLETE_DIR),
 	OPT(struct test_args, format, "how to report: human, ktap, tap, json, junit",
-	    .arg = "NAME[=FILE]", .default_text = "human",
+	    .arg = "NAME[=FILE]", .default_text = "human", .complete = COMPLETE_FORMAT,
 	    .more = "Several may be given, separated by commas or by repeating the option. One of "
 		    "them "
 		    "writes to standard output; the others need a file, as in "
@@ -290,5 +290,6 @@ const struct cmd cmd_test = {
 	.max_args = ARGS_ANY,
 	.complete = COMPLETE_FILE,
 	.examples = test_examples,
+	.exits = cmd_exits_test,
 	.main = test_main,
 };

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/scoped.h"
 #include "cli/cmd.h"
+#include "cli/complete.h"
 #include "cli/opt.h"
 
 static int overview(FILE *to, int code)
@@ -33,6 +34,20 @@ static int unknown(const char *what)
 	return EXIT_CANNOT_RUN;
 }
 
+/* For the build and the shell, not for people: __man [COMMAND], __complete WORD... */
+static int internal(int argc, char **argv)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+
+	if (!strcmp(argv[1], "__complete"))
+		complete_words(cmd_list, argc - 2, (const char *const *)argv + 2, &b);
+	else if (argc > 2 && !cmd_find(cmd_list, argv[2]))
+		return unknown(argv[2]);
+	else
+		man_page(argc > 2 ? cmd_find(cmd_list, argv[2]) : NULL, &b);
+	return b.bad || fputs(buf_str(&b), stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_PASSED;
+}
+
 static int dispatch(int argc, char **argv)
 {
 	if (argc < 2)
@@ -41,6 +56,8 @@ static int dispatch(int argc, char **argv)
 		return overview(stdout, EXIT_PASSED);
 	if (!strcmp(argv[1], "--version"))
 		return printf("ktstr %s\n", ktstr_version) < 0 ? EXIT_CANNOT_RUN : EXIT_PASSED;
+	if (!strcmp(argv[1], "__man") || !strcmp(argv[1], "__complete"))
+		return internal(argc, argv);
 	const struct cmd *c = cmd_find(cmd_list, argv[1]);
 	return c ? cmd_run_args(c, argc - 2, argv + 2) : unknown(argv[1]);
 }

@@ -33,6 +33,14 @@ const struct opt *opt_find(const struct opt *opts, const char *name)
 	return NULL;
 }
 
+const struct opt *opt_find_letter(const struct opt *opts, char letter)
+{
+	for (const struct opt *o = opts; o && o->field; o++)
+		if (o->letter == letter)
+			return o;
+	return NULL;
+}
+
 /* Edit distance with swaps of neighbours; both strings are cut to what a name can be. */
 static size_t distance(const char *a, const char *b)
 {
@@ -297,19 +305,11 @@ static int parse_long(struct parse *p, int *i, int argc, char **argv, struct opt
 	return take_value(p, o, s[n] ? s + n + 1 : NULL, i, argc, argv);
 }
 
-static const struct opt *find_letter(const struct opt *opts, char letter)
-{
-	for (const struct opt *o = opts; o && o->field; o++)
-		if (o->letter == letter)
-			return o;
-	return NULL;
-}
-
 /* A bundle: any number of flags, then at most one option with its value ("-vj4", "-j 4"). */
 static int parse_letters(struct parse *p, int *i, int argc, char **argv, struct opt_rest *ret)
 {
 	for (const char *s = argv[*i] + 1; *s; s++) {
-		const struct opt *o = find_letter(p->opts, *s);
+		const struct opt *o = opt_find_letter(p->opts, *s);
 		int r;
 
 		if (!o && *s == 'h') {

@@ -73,6 +73,7 @@ enum complete {
 	COMPLETE_KERNEL,   /* cache keys, debian:..., files */
 	COMPLETE_TOPOLOGY, /* presets */
 	COMPLETE_ARCH,
+	COMPLETE_FORMAT,  /* names of output formats */
 	COMPLETE_COMMAND, /* names of ktstr's commands */
 };
 
@@ -113,6 +114,7 @@ struct opt {
 const char *opt_name(const struct opt *o, char buf[OPT_NAME_MAX]);
 /* The row of long name @name, or NULL. */
 const struct opt *opt_find(const struct opt *opts, const char *name);
+const struct opt *opt_find_letter(const struct opt *opts, char letter);
 /* What the value is called in help texts; NULL for flags. */
 const char *opt_arg(const struct opt *o);
 

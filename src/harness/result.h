@@ -181,7 +181,8 @@ struct run_info {
 	const char *backend_why; /* "kvm: present, cannot run kernels", "" if nothing to explain */
 	uint64_t seed;
 	uint32_t nr_cells;
-	const struct cell *const *cells; /* the plan by index, nr_cells of them; outlives the sinks */
+	const struct cell *const
+		*cells; /* the plan by index, nr_cells of them; outlives the sinks */
 	uint32_t jobs;
 	uint64_t started_at; /* seconds since the epoch */
 };
