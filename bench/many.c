@@ -9,12 +9,12 @@
 	}
 #define TEN(id) \
 	ONE(id##0) \
-	ONE(id##1) ONE(id##2) ONE(id##3) ONE(id##4) ONE(id##5) ONE(id##6) ONE(id##7) ONE(id##8) \
-		ONE(id##9)
+	ONE(id##1) \
+	ONE(id##2) ONE(id##3) ONE(id##4) ONE(id##5) ONE(id##6) ONE(id##7) ONE(id##8) ONE(id##9)
 #define HUNDRED(id) \
 	TEN(id##0) \
-	TEN(id##1) TEN(id##2) TEN(id##3) TEN(id##4) TEN(id##5) TEN(id##6) TEN(id##7) TEN(id##8) \
-		TEN(id##9)
+	TEN(id##1) \
+	TEN(id##2) TEN(id##3) TEN(id##4) TEN(id##5) TEN(id##6) TEN(id##7) TEN(id##8) TEN(id##9)
 
 HUNDRED(0)
 HUNDRED(1) HUNDRED(2) HUNDRED(3) HUNDRED(4) HUNDRED(5) HUNDRED(6) HUNDRED(7) HUNDRED(8) HUNDRED(9)

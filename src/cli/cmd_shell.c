@@ -182,8 +182,9 @@ static int shell_main(void *args, int argc, char **argv)
 	int r = 0;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		r = err_set(&e, -ENOTTY, "standard input or output is not a terminal "
-					 "(`ktstr run` is for scripts)");
+		r = err_set(&e, -ENOTTY,
+			    "standard input or output is not a terminal "
+			    "(`ktstr run` is for scripts)");
 	if (!r)
 		r = guestcmd_init(&g, &a->guest, "shell", &e);
 	if (!r)
@@ -191,7 +192,8 @@ static int shell_main(void *args, int argc, char **argv)
 	if (!r)
 		r = open_signals(&s, &e);
 	if (!r) {
-		fprintf(stderr, "%s on %s; exit or Ctrl-A x ends it\n", g.kernel.name, a->guest.topology);
+		fprintf(stderr, "%s on %s; exit or Ctrl-A x ends it\n", g.kernel.name,
+			a->guest.topology);
 		r = make_raw(&s, &e);
 	}
 	if (!r)
@@ -212,8 +214,10 @@ static const struct cmd_example shell_examples[] = {
 const struct cmd cmd_shell = {
 	.name = "shell",
 	.summary = "an interactive VM on this terminal",
-	.about = "Boots a VM of the given shape with busybox in it and connects this terminal to a shell. "
-		 "The machine ends with the shell, or at once with Ctrl-A x (Ctrl-A Ctrl-A sends one "
+	.about = "Boots a VM of the given shape with busybox in it and connects this terminal to a "
+		 "shell. "
+		 "The machine ends with the shell, or at once with Ctrl-A x (Ctrl-A Ctrl-A sends "
+		 "one "
 		 "Ctrl-A).",
 	.opts = shell_opts,
 	.args_size = sizeof(struct shell_args),
