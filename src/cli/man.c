@@ -16,6 +16,8 @@ static const struct {
 	{ "HOME", "without either, the cache is .cache/ktstr in it" },
 	{ "KTSTR_DEBIAN_MIRROR", "where Debian kernels are fetched from" },
 	{ "KTSTR_DEBIAN_KEYRING", "which keys may have signed them" },
+	{ "KTSTR_SYSROOT", "where shared libraries of guests of another architecture are" },
+	{ "KTSTR", "the ktstr that a test binary starts when it is executed itself" },
 	{ "INSTALL_MOD_PATH", "where a kernel tree's modules were installed, as for make" },
 	{ "PATH", "where QEMU, schedulers and programs to include are looked for" },
 	{ "TERM", "\"dumb\" or nothing: no progress line, no colour" },
