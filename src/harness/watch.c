@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/job.h"
 #include "harness/guest_json.h"
 #include "vm/vm.h"
 
@@ -82,7 +83,7 @@ static void append_bounded(struct buf *b, const void *data, size_t n, size_t max
 static void judge_line(struct watch *w)
 {
 	static const char panic[] = "Kernel panic - not syncing: ";
-	static const char fatal[] = "ktstr-init: FATAL: ";
+	static const char fatal[] = CONSOLE_FATAL;
 	const char *line = buf_str(&w->line), *at = strstr(line, panic);
 
 	if (at && !w->panic[0]) {
@@ -241,7 +242,8 @@ static void take_frame(struct watch *w, const struct frame *f, uint64_t now)
 		take_sched_end(w, f, now);
 		break;
 	case FRAME_RESULT:
-		append_bounded(&w->result, f->payload, f->len, OUTPUT_MAX);
+	case FRAME_RESULT | FRAME_MORE:
+		append_bounded(&w->result, f->payload, f->len, RESULT_MAX_SIZE);
 		break;
 	case FRAME_FATAL:
 		blame(w, CAUSE_GUEST_SETUP, "in the guest: %.*s", (int)MIN(f->len, 400u),
@@ -409,6 +411,11 @@ static void blame_phase(struct watch *w, uint64_t now)
 
 enum watch_action watch_tick(struct watch *w, uint64_t now)
 {
+	/* See EXIT_ACK_MS: the guest keeps what it sent until it knows that it was read. */
+	if (w->have_exit && !w->exit_answered) {
+		w->exit_answered = true;
+		return WATCH_ASK_STOP;
+	}
 	if (now < watch_deadline(w))
 		return WATCH_GO_ON;
 	if (w->stop_asked_at)

@@ -60,6 +60,7 @@ struct watch {
 	bool load_began, load_over;
 	struct hello_msg hello;
 	bool have_exit;
+	bool exit_answered;
 	struct exit_msg exit;
 	struct frame_parser parser;
 	struct buf console; /* last part of it */

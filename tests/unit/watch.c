@@ -132,7 +132,8 @@ static void a_quiet_run_passes_and_its_times_add_up(void **state)
 	text_at(&p, 3250, FRAME_RESULT, RESULT_PASS);
 	stage_at(&p, 3300, STAGE_BODY_END);
 	exit_at(&p, 3310, EXIT_KIND_CODE, 0);
-	assert_int_equal(tick_at(&p, 3320), WATCH_GO_ON);
+	assert_int_equal(tick_at(&p, 3320), WATCH_ASK_STOP); /* the answer to EXIT */
+	assert_int_equal(tick_at(&p, 3321), WATCH_GO_ON);
 	stop_at(&p, 3400, VM_STOP_POWEROFF, "");
 	expect(&p, VERDICT_PASS, CAUSE_NONE, "");
 	assert_int_equal(p.r.times.boot, 1000 * MS);
