@@ -344,3 +344,8 @@ int decompress_exact(const void *data, size_t len, size_t out_len, struct buf *o
 
 	return run(&s, e);
 }
+
+uint64_t checksum64(uint64_t running, const void *data, size_t len)
+{
+	return lzma_crc64(data, len, running);
+}

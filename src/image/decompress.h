@@ -4,6 +4,7 @@
 #define IMAGE_DECOMPRESS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -20,5 +21,8 @@ int decompress(const void *data, size_t len, size_t max_out, struct buf *out, st
 int decompress_exact(const void *data, size_t len, size_t out_len, struct buf *out, struct err *e);
 /* "zstd", "xz", "gzip", "lz4", "lzma", "bzip2", "lzo", or NULL if @data has none of these magics. */
 const char *compression_name(const void *data, size_t len);
+
+/* CRC-64 of xz, 0 to start; against accidents, not against intent. */
+uint64_t checksum64(uint64_t running, const void *data, size_t len);
 
 #endif

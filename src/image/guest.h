@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/scoped.h"
 #include "machine/arch.h"
 
 struct err;
@@ -30,16 +31,18 @@ struct guest_spec {
 	const char *cache_dir; /* where parts are cached; NULL = no cache */
 };
 
+/* Zero-initialised is valid and holds nothing. */
 struct guest_build {
-	int fd; /* memfd with the whole archive; the caller's */
-	uint64_t size;
+	int fd;		   /* memfd with the whole archive; hand_over_fd() takes it out */
+	uint64_t size;	   /* 0 = there is no fd */
 	uint64_t unpacked; /* bytes the files take in the guest's RAM */
 	bool from_cache;   /* nothing but the job had to be built */
 	uint64_t took_ns;
-	char **modules; /* file names in load order for the job, NULL-terminated; see guest_build_fini() */
+	char **modules; /* file names in load order for the job, NULL-terminated; NULL = none */
 };
 
 void guest_build_fini(struct guest_build *b);
+DEFINE_SCOPED_FINI(struct guest_build, guest_build_fini)
 
 /*
  * Two steps because the job names the modules: guest_image_open() resolves and caches everything but

@@ -57,16 +57,24 @@ static int grow(struct inputs *in)
 	return 0;
 }
 
-void inputs_add(struct inputs *in, const char *path)
+void inputs_put(struct inputs *in, const char *path, const struct identity *id)
 {
-	if (!in || in->bad)
+	if (in->bad)
 		return;
 	char *copy = grow(in) < 0 ? NULL : strdup(path);
 	if (!copy) {
 		in->bad = -ENOMEM;
 		return;
 	}
-	in->at[in->nr++] = (struct input){ .path = copy, .id = look_at(path) };
+	in->at[in->nr++] = (struct input){ .path = copy, .id = *id };
+}
+
+void inputs_add(struct inputs *in, const char *path)
+{
+	if (!in)
+		return;
+	struct identity id = look_at(path);
+	inputs_put(in, path, &id);
 }
 
 bool inputs_unchanged(const struct inputs *in)

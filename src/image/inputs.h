@@ -41,6 +41,8 @@ DEFINE_SCOPED_FINI(struct inputs, inputs_fini)
 
 /* Adds what is at @path; a symlink is not followed. @in NULL: nobody wants to know. */
 void inputs_add(struct inputs *in, const char *path);
+/* The same with an identity from elsewhere. */
+void inputs_put(struct inputs *in, const char *path, const struct identity *id);
 /* True if everything is as it was. */
 bool inputs_unchanged(const struct inputs *in);
 

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef IMAGE_PART_NAME_H
+#define IMAGE_PART_NAME_H
+
+struct plan;
+
+/* @ret has space for PART_NAME_LEN + 1 bytes. */
+void part_archive_name(const struct plan *p, char *ret);
+
+#endif
