@@ -56,12 +56,21 @@ const char *cmd_full_name(const struct cmd *c, char *buf, size_t cap)
 	return buf;
 }
 
+/* Where other codes are somebody else's, ours is EXIT_HARNESS. */
+static int cannot_run(const struct cmd *c)
+{
+	for (const struct cmd_exit *x = c->exits; x && x->text; x++)
+		if (x->code == EXIT_HARNESS)
+			return EXIT_HARNESS;
+	return EXIT_CANNOT_RUN;
+}
+
 int cmd_fail(const struct cmd *c, const struct err *e)
 {
 	char name[64];
 
 	fprintf(stderr, "ktstr %s: %s\n", cmd_full_name(c, name, sizeof(name)), e->text);
-	return EXIT_CANNOT_RUN;
+	return cannot_run(c);
 }
 
 int cmd_usage_error(const struct cmd *c, const char *fmt, ...)
@@ -75,7 +84,7 @@ int cmd_usage_error(const struct cmd *c, const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "\nsee 'ktstr %s -h'\n", name);
-	return EXIT_CANNOT_RUN;
+	return cannot_run(c);
 }
 
 static int print_help(const struct cmd *c, bool all)

@@ -66,9 +66,9 @@ const struct cmd *cmd_find(const struct cmd *const *list, const char *name);
 /* "kernel fetch" for a subcommand, else its name. */
 const char *cmd_full_name(const struct cmd *c, char *buf, size_t cap);
 
-/* Prints "ktstr CMD: <e>" to stderr; returns EXIT_CANNOT_RUN. */
+/* Prints "ktstr CMD: <e>" to stderr; returns EXIT_CANNOT_RUN, or EXIT_HARNESS if that is in ->exits. */
 int cmd_fail(const struct cmd *c, const struct err *e);
-/* Prints "ktstr CMD: ..." and where to look it up to stderr; returns EXIT_CANNOT_RUN. */
+/* Prints "ktstr CMD: ..." and where to look it up to stderr; returns the same. */
 int cmd_usage_error(const struct cmd *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Parses and runs: argv excludes the command's own name. */

@@ -29,7 +29,7 @@ struct guestcmd_args {
 		    .default_text = "256 MiB and what the topology and files need"), \
 		OPT(args, guest.scheduler, "start this sched_ext scheduler first", 's', \
 		    .arg = "CMD", .default_text = "the kernel's own"), \
-		OPT(args, guest.include, "file, program or directory to have in the guest", 'i', \
+		OPT(args, guest.include, "file, program or folder to have in the guest", 'i', \
 		    .arg = "PATH[:GUESTPATH]", .complete = COMPLETE_FILE, \
 		    .more = "A program comes with its shared libraries and is put on PATH; " \
 			    "anything else is " \

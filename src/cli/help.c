@@ -49,12 +49,14 @@ static void put_opts(struct buf *b, const struct opt *opts)
 
 	buf_puts(b, "\noptions:\n");
 	for (const struct opt *o = opts; o && o->field; o++) {
-		SCOPED(buf_fini) struct buf names = { 0 };
+		SCOPED(buf_fini) struct buf names = { 0 }, value = { 0 };
 
 		put_names(&names, o);
-		buf_printf(b, "  %-*s  %s", (int)width, buf_str(&names), o->text);
-		put_default(b, o);
-		buf_putc(b, '\n');
+		put_default(&value, o);
+		if (width + strlen(o->text) + value.len + 4 > HELP_COLUMNS)
+			buf_clear(&value); /* --help has it */
+		buf_printf(b, "  %-*s  %s%s\n", (int)width, buf_str(&names), o->text,
+			   buf_str(&value));
 	}
 	buf_printf(b, "  %-*s  this overview; --help says more\n", (int)width, "-h, --help");
 }
