@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The only door to hwloc. */
+#include "machine/hosttopo.h"
+
+#include <errno.h>
+#include <hwloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+void hosttopo_fini(struct hosttopo *h)
+{
+	free(h->place);
+	*h = (struct hosttopo){ 0 };
+}
+
+static void hwloc_fini(hwloc_topology_t *t)
+{
+	if (*t)
+		hwloc_topology_destroy(*t);
+}
+DEFINE_SCOPED_FINI(hwloc_topology_t, hwloc_fini)
+
+static int load(hwloc_topology_t *ret, struct err *e)
+{
+	SCOPED(hwloc_fini) hwloc_topology_t t = NULL;
+
+	if (hwloc_topology_init(&t) < 0)
+		return err_sys(e, -errno, "host topology");
+	if (hwloc_topology_load(t) < 0)
+		return err_sys(e, -errno, "host topology");
+	*ret = t;
+	t = NULL;
+	return 0;
+}
+
+/* The cache that is furthest from @pu, or the package where caches are not known. */
+static hwloc_obj_t llc_of(hwloc_obj_t pu)
+{
+	hwloc_obj_t found = NULL, package = NULL;
+
+	for (hwloc_obj_t o = pu->parent; o; o = o->parent) {
+		if (hwloc_obj_type_is_dcache(o->type))
+			found = o;
+		if (o->type == HWLOC_OBJ_PACKAGE || (!package && !o->parent))
+			package = o;
+	}
+	return found ? found : package;
+}
+
+static uint32_t node_of(hwloc_topology_t t, hwloc_obj_t pu)
+{
+	hwloc_obj_t node =
+		hwloc_get_next_obj_covering_cpuset_by_type(t, pu->cpuset, HWLOC_OBJ_NUMANODE, NULL);
+
+	return node ? node->os_index : 0;
+}
+
+static int by_place(const void *x, const void *y)
+{
+	const struct topo_place *a = x, *b = y;
+	const int64_t diff[] = {
+		(int64_t)a->node - b->node,
+		(int64_t)a->llc - b->llc,
+		(int64_t)a->core - b->core,
+		(int64_t)a->cpu - b->cpu,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(diff); i++)
+		if (diff[i])
+			return diff[i] < 0 ? -1 : 1;
+	return 0;
+}
+
+static void place_pu(hwloc_topology_t t, hwloc_obj_t pu, struct topo_place *ret,
+		     uint64_t *llc_bytes)
+{
+	hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(t, HWLOC_OBJ_CORE, pu);
+	hwloc_obj_t llc = llc_of(pu);
+
+	*ret = (struct topo_place){
+		.cpu = pu->os_index,
+		.node = node_of(t, pu),
+		.llc = llc ? (uint32_t)hwloc_bitmap_first(llc->cpuset) : 0,
+		.core = core ? core->logical_index : pu->logical_index,
+	};
+	if (llc && hwloc_obj_type_is_dcache(llc->type) && llc->attr->cache.size > *llc_bytes)
+		*llc_bytes = llc->attr->cache.size;
+}
+
+/* Counts, and numbers the LLCs, which so far go by their first CPU, from zero on. */
+static void count(struct hosttopo *h)
+{
+	struct topo_place before = { 0 };
+
+	for (size_t i = 0; i < h->nr_cpus; i++) {
+		struct topo_place *p = &h->place[i], now = *p;
+		bool node = !i || now.node != before.node, llc = node || now.llc != before.llc;
+
+		h->nodes += node;
+		h->llcs += llc;
+		h->cores += llc || now.core != before.core;
+		p->llc = h->llcs - 1;
+		before = now;
+	}
+}
+
+int hosttopo_init(struct hosttopo *h, struct err *e)
+{
+	SCOPED(hwloc_fini) hwloc_topology_t t = NULL;
+	SCOPED(hosttopo_fini) struct hosttopo n = { 0 };
+	int r = load(&t, e);
+
+	if (r < 0)
+		return r;
+	int nr = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_PU);
+	if (nr <= 0)
+		return err_set(e, -ENODATA, "host topology: no CPUs found");
+	n.place = calloc((size_t)nr, sizeof(*n.place));
+	if (!n.place)
+		return err_sys(e, -ENOMEM, "host topology");
+	n.nr_cpus = (size_t)nr;
+	for (int i = 0; i < nr; i++)
+		place_pu(t, hwloc_get_obj_by_type(t, HWLOC_OBJ_PU, (unsigned int)i), &n.place[i],
+			 &n.llc_bytes);
+	qsort(n.place, n.nr_cpus, sizeof(*n.place), by_place);
+	count(&n);
+	hwloc_obj_t package = hwloc_get_obj_by_type(t, HWLOC_OBJ_PACKAGE, 0);
+	const char *model = package ? hwloc_obj_get_info_by_name(package, "CPUModel") : NULL;
+	snprintf(n.model, sizeof(n.model), "%s", model ? model : "");
+	/* hwloc's sum over the nodes misses what a balloon gave back. */
+	n.memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	*h = n;
+	n = (struct hosttopo){ 0 };
+	return 0;
+}
+
+static const char *plural(uint32_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+void hosttopo_summary(const struct hosttopo *h, struct buf *out)
+{
+	buf_printf(out, "%zu CPU%s: %u node%s, %u LLC%s", h->nr_cpus, plural((uint32_t)h->nr_cpus),
+		   h->nodes, plural(h->nodes), h->llcs, plural(h->llcs));
+	if (h->llc_bytes)
+		buf_printf(out, " of %.4g MiB", (double)h->llc_bytes / (1 << 20));
+	buf_printf(out, ", %u core%s; %.1f GiB", h->cores, plural(h->cores),
+		   (double)h->memory_bytes / (1 << 30));
+	if (h->model[0])
+		buf_printf(out, "; %s", h->model);
+}
