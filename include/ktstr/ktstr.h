@@ -96,16 +96,26 @@ struct ktstr_body_ {
 /* The explicit alignment keeps the compiler from padding between records. */
 #define KTSTR_PLACED_(where) __attribute__((section(where), aligned(8), KTSTR_KEEP_ KTSTR_BARE_))
 
+/* clang-format off */
+#ifdef __cplusplus
+#define KTSTR_STRICT_ /* a field given twice is an error of the language */
+#else
+#define KTSTR_STRICT_ _Pragma("GCC diagnostic error \"-Woverride-init\"")
+#endif
 #define KTSTR_RECORD_(type, where, id, ...) \
 	static_assert(sizeof(#id) <= KTSTR_NAME_MAX, "this name is too long"); \
 	_Pragma("GCC diagnostic push") \
-		_Pragma("GCC diagnostic error \"-Woverride-init\"") static const struct type \
-			type##_##id KTSTR_PLACED_(where) = { .magic = KTSTR_REGISTRY_MAGIC, \
-							     .version = KTSTR_REGISTRY_VERSION, \
-							     .size = sizeof(struct type), \
-							     .name = #id, \
-							     __VA_ARGS__ }; \
-	_Pragma("GCC diagnostic pop") static_assert(sizeof(struct type) % 8 == 0, "padding")
+	KTSTR_STRICT_ \
+	static const struct type type##_##id KTSTR_PLACED_(where) = { \
+		.magic = KTSTR_REGISTRY_MAGIC, \
+		.version = KTSTR_REGISTRY_VERSION, \
+		.size = sizeof(struct type), \
+		.name = #id, \
+		__VA_ARGS__ \
+	}; \
+	_Pragma("GCC diagnostic pop") \
+	static_assert(sizeof(struct type) % 8 == 0, "records would not be neighbours")
+/* clang-format on */
 
 /* --- The machine ------------------------------------------------------------------------- */
 

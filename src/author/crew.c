@@ -32,6 +32,13 @@ static void wait_at_gate(const struct crew_plan *p)
 		futex_wait(&p->gate->opened, opened, NULL);
 }
 
+/* What the program does on signals is no business of its workers. */
+static void default_signals(void)
+{
+	for (int sig = 1; sig < SIGRTMIN; sig++)
+		signal(sig, SIG_DFL);
+}
+
 static _Noreturn void work(const struct crew *c, unsigned i, pid_t controller)
 {
 	struct worker w = {
@@ -46,6 +53,7 @@ static _Noreturn void work(const struct crew *c, unsigned i, pid_t controller)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != controller)
 		_exit(0);
+	default_signals();
 	prctl(PR_SET_TIMERSLACK, 1); /* so that a late wake-up is the scheduler's doing */
 	wait_at_gate(&c->plan);
 	worker_mark(&w, 0);
@@ -303,10 +311,11 @@ int crew_stop(struct crew *c, struct err *e)
 {
 	if (!c->shared)
 		return 0;
-	c->final = calloc(c->nr, sizeof(*c->final));
-	if (!c->final)
+	struct worker_stats *final = calloc(c->nr, sizeof(*final));
+	if (!final)
 		return err_sys(e, -ENOMEM, "workers of %s: statistics", c->plan.cgroup->name);
-	crew_read(c, c->final);
+	crew_read(c, final);
+	c->final = final;
 	crew_kill(c);
 	munmap(c->slot, c->shared_len);
 	c->shared = NULL;

@@ -34,6 +34,7 @@ struct member {
 	int status;	/* exit status or signal */
 	bool stuck;	/* did not die when killed */
 	uint32_t index; /* number in its cgroup */
+	uint64_t cpu_before_ns, delay_before_ns; /* used up before it was let go */
 };
 
 struct crew {
@@ -56,7 +57,8 @@ void crew_destroy(struct crew *c);
 DEFINE_SCOPED(struct crew *, crew_destroy)
 /* Forks the workers into their cgroup; they wait at the gate. */
 int crew_create(const struct crew_plan *plan, struct crew **ret, struct err *e);
-/* Just before the gate opens for it: its time begins. */
+/* Just before the gate opens for it: takes stock, then lets its time begin. */
+void crew_take_stock(struct crew *c);
 void crew_start(struct crew *c, uint64_t now);
 /* Writes crew->nr statistics as of now. */
 void crew_read(const struct crew *c, struct worker_stats *ret);

@@ -43,6 +43,16 @@ static bool run_delay(pid_t pid, uint64_t *ret)
 	return sscanf(line, "%" SCNu64 " %" SCNu64 " %" SCNu64, &ran, ret, &times) == 3;
 }
 
+void crew_take_stock(struct crew *c)
+{
+	for (unsigned i = 0; i < c->nr; i++) {
+		struct member *m = &c->member[i];
+
+		m->cpu_before_ns = cpu_time(m->pid);
+		run_delay(m->pid, &m->delay_before_ns);
+	}
+}
+
 /* Since when it should have been running and is not; 0 = it is where it wants to be. */
 static uint64_t overdue_since(const struct slot *s, char state, bool *waiting)
 {
@@ -123,8 +133,9 @@ static void read_member(const struct crew *c, unsigned i, uint64_t now, struct w
 	if (!c->started_ns || !m->pid)
 		return;
 	ret->wall_ns = now - c->started_ns;
-	ret->cpu_ns = cpu_time(m->pid) + shared_get(&s->child_cpu_ns);
+	ret->cpu_ns = cpu_time(m->pid) - m->cpu_before_ns + shared_get(&s->child_cpu_ns);
 	ret->delay_known = run_delay(m->pid, &ret->delay_ns);
+	ret->delay_ns -= m->delay_before_ns;
 	read_open_gap(c, s, m->pid, now, ret);
 	if (ret->delay_ns > ret->wall_ns)
 		ret->delay_ns = ret->wall_ns;

@@ -185,11 +185,12 @@ static void say_unfair(const struct judge *j, const bool *in, size_t i, const st
 
 	if (100 - part >= STARVED_PCT)
 		snprintf(text, sizeof(text),
-			 "%s starved: its %zu worker%s waited %s of %s while %s ran on %s (got "
-			 "%.0f %% of its fair share, limit %g %% short)",
-			 g->name, g->nr, g->nr > 1 ? "s" : "", time_text(sum.delay_ns / g->nr).at,
-			 time_text(sum.wall_ns / g->nr).at, others.at, cpus_text(&cpus).at, part,
-			 j->limit);
+			 "%s starved: its %zu worker%s waited %.2f of %.2f s while %s ran on %s "
+			 "(got %.0f %% of its fair share, limit %g %% short)",
+			 g->name, g->nr, g->nr > 1 ? "s" : "",
+			 (double)sum.delay_ns / 1e9 / (double)g->nr,
+			 (double)sum.wall_ns / 1e9 / (double)g->nr, others.at, cpus_text(&cpus).at,
+			 part, j->limit);
 	else
 		snprintf(text, sizeof(text),
 			 "%s got %.0f %% less CPU time than its fair share beside %s: %s instead "

@@ -284,8 +284,11 @@ static void wait_until_ready(struct ktstr *t)
 static void open_gate(struct ktstr *t)
 {
 	uint32_t opened = t->gate->opened + 1;
-	uint64_t now = clock_ns();
 
+	for (size_t i = 0; i < t->nr_crews; i++)
+		if (t->crews[i]->plan.generation == opened)
+			crew_take_stock(t->crews[i]);
+	uint64_t now = clock_ns();
 	for (size_t i = 0; i < t->nr_crews; i++)
 		if (t->crews[i]->plan.generation == opened)
 			crew_start(t->crews[i], now);
