@@ -7,6 +7,9 @@
 
 #include "abi/frame.h"
 #include "base/err.h"
+#include "machine/fdt_arm64.h"
+#include "machine/memmap.h"
+#include "machine/topo_qemu.h"
 #include "vm/qemu/board.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -44,11 +47,10 @@ char **arglist_argv(const struct arglist *a)
 	return argv;
 }
 
-uint64_t qemu_node_bytes(const struct qemu_shape *s, uint32_t node)
+static size_t map_chunk(const struct qemu_shape *s, const struct board *map, struct ram_chunk *ret)
 {
-	uint64_t each = s->memory_bytes / s->topo.nodes / (2 * MIB) * (2 * MIB);
-
-	return node + 1 < s->topo.nodes ? each : s->memory_bytes - each * (s->topo.nodes - 1);
+	*ret = (struct ram_chunk){ .gpa = map->part[PART_RAM].base, .len = s->memory_bytes };
+	return 1;
 }
 
 size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUNKS_MAX])
@@ -57,13 +59,13 @@ size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUN
 	uint64_t off = 0;
 	size_t n = 0;
 
-	for (; off < s->memory_bytes && n < b->nr_ram; n++) {
-		const struct ram_window *w = &b->ram[n];
-
-		off += w->skip;
-		ret[n].gpa = w->gpa;
+	if (b->map)
+		return map_chunk(s, b->map, ret);
+	for (; n < b->nr_ram && off + b->ram[n].skip < s->memory_bytes; n++) {
+		off += b->ram[n].skip;
+		ret[n].gpa = b->ram[n].gpa;
 		ret[n].off = off;
-		ret[n].len = MIN(s->memory_bytes - off, w->len);
+		ret[n].len = MIN(s->memory_bytes - off, b->ram[n].len);
 		off += ret[n].len;
 	}
 	return n;
@@ -71,21 +73,33 @@ size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUN
 
 int qemu_shape_check(const struct qemu_shape *s, struct err *e)
 {
-	const struct qemu_board *b = qemu_board(s->arch);
 	uint64_t least = MAX(64 * MIB, s->topo.nodes * 4 * MIB);
+	uint64_t most = qemu_board(s->arch)->max_memory;
 	int r = topo_check(&s->topo, e);
 
+	if (!r)
+		r = topo_qemu_check(&s->topo, s->arch, e);
 	if (r < 0)
 		return r;
-	if (topo_cpus(&s->topo) > b->max_cpus)
-		return err_set(e, -EINVAL, "topology: %u CPUs: QEMU's %s board takes at most %u",
-			       topo_cpus(&s->topo), arch_names(s->arch)->name, b->max_cpus);
-	if (s->memory_bytes % MIB || s->memory_bytes < least || s->memory_bytes > b->max_memory)
+	if (s->memory_bytes % MIB || s->memory_bytes < least || s->memory_bytes > most)
 		return err_set(e, -EINVAL,
 			       "guest memory: %" PRIu64 " bytes: must be whole MiB, from %" PRIu64
 			       " MiB to %" PRIu64 " GiB",
-			       s->memory_bytes, least / MIB, b->max_memory >> 30);
+			       s->memory_bytes, least / MIB, most >> 30);
 	return 0;
+}
+
+int qemu_device_tree(const struct qemu_shape *s, struct buf *out, struct err *e)
+{
+	struct fdt_board b = {
+		.board = qemu_board(s->arch)->map,
+		.topo = s->topo,
+		.memory_bytes = s->memory_bytes,
+		.seed = s->seed,
+		.nr_virtio_mmio = 1,
+	};
+
+	return b.board ? fdt_describe_arm64(&b, out, e) : 0;
 }
 
 void qemu_cmdline(const struct qemu_shape *s, struct buf *out)
@@ -100,44 +114,42 @@ void qemu_cmdline(const struct qemu_shape *s, struct buf *out)
 static void add_memory(const struct qemu_shape *s, struct arglist *a)
 {
 	for (uint32_t n = 0; n < s->topo.nodes; n++) {
+		uint64_t off, len;
+
+		topo_node_memory(&s->topo, s->memory_bytes, n, &off, &len);
 		arglist_add(a, "-object");
 		arglist_add(a,
-			    "memory-backend-file,id=ram%u,size=%" PRIu64
-			    "M,share=on,mem-path=/proc/self/fd/%u",
-			    n, qemu_node_bytes(s, n) / MIB, QEMU_FD_RAM + n);
+			    "memory-backend-file,id=mem%u,share=on,mem-path=/proc/self/fd/%d,"
+			    "size=%" PRIu64 ",offset=%" PRIu64,
+			    n, QEMU_FD_RAM, len, off);
 	}
+	arglist_add(a, "-m");
+	arglist_add(a, "%" PRIu64 "M", s->memory_bytes / MIB);
 }
 
 static void add_nodes(const struct qemu_shape *s, struct arglist *a)
 {
-	uint32_t nodes = s->topo.nodes, per_node = topo_cpus(&s->topo) / nodes;
+	SCOPED(buf_fini) struct buf lines = { 0 };
+	const char *at;
 
-	for (uint32_t n = 0; n < nodes; n++) {
+	topo_qemu_numa(&s->topo, &lines);
+	for (at = buf_str(&lines); *at; at += strcspn(at, "\n") + 1) {
 		arglist_add(a, "-numa");
-		arglist_add(a, "node,nodeid=%u,cpus=%u-%u,memdev=ram%u", n, n * per_node,
-			    (n + 1) * per_node - 1, n);
+		arglist_add(a, "%.*s", (int)strcspn(at, "\n"), at);
 	}
-	for (uint32_t i = 0; i < nodes; i++) {
-		for (uint32_t j = 0; j < nodes; j++) {
-			arglist_add(a, "-numa");
-			arglist_add(a, "dist,src=%u,dst=%u,val=%u", i, j,
-				    topo_distance(&s->topo, i, j));
-		}
-	}
+	a->text.bad = a->text.bad ? a->text.bad : lines.bad;
 }
 
 static void add_topology(const struct qemu_shape *s, struct arglist *a)
 {
-	const struct topology *t = &s->topo;
+	SCOPED(buf_fini) struct buf smp = { 0 };
 
+	topo_qemu_smp(&s->topo, s->arch, &smp);
 	arglist_add(a, "-smp");
-	arglist_add(a, "%u,sockets=%u,dies=%u,cores=%u,threads=%u", topo_cpus(t), t->nodes,
-		    t->llcs / t->nodes, t->cores, t->threads);
-	arglist_add(a, "-m");
-	arglist_add(a, "%" PRIu64 "M", s->memory_bytes / MIB);
+	arglist_add(a, "%s", buf_str(&smp));
+	a->text.bad = a->text.bad ? a->text.bad : smp.bad;
 	add_memory(s, a);
-	if (t->nodes > 1)
-		add_nodes(s, a);
+	add_nodes(s, a);
 }
 
 static void add_port(struct arglist *a, const char *id, unsigned int fd)
@@ -177,10 +189,13 @@ static void add_kernel(const struct qemu_shape *s, struct arglist *a)
 		arglist_add(a, "-initrd");
 		arglist_add(a, "/proc/self/fd/%d", QEMU_FD_INITRD);
 	}
+	if (qemu_board(s->arch)->map) {
+		arglist_add(a, "-dtb");
+		arglist_add(a, "/proc/self/fd/%d", QEMU_FD_DTB);
+	}
 	arglist_add(a, "-append");
 	arglist_add(a, "%s", buf_str(&words));
-	if (words.bad)
-		a->text.bad = words.bad;
+	a->text.bad = a->text.bad ? a->text.bad : words.bad;
 }
 
 static void add_board(const struct qemu_shape *s, struct arglist *a)
@@ -188,13 +203,19 @@ static void add_board(const struct qemu_shape *s, struct arglist *a)
 	const struct qemu_board *b = qemu_board(s->arch);
 
 	arglist_add(a, "-machine");
-	arglist_add(a, "%s%s", b->machine, s->topo.nodes > 1 ? "" : ",memory-backend=ram0");
+	arglist_add(a, "%s", b->machine);
+	if (topo_qemu_bios(s->arch)) {
+		arglist_add(a, "-bios");
+		arglist_add(a, "%s", topo_qemu_bios(s->arch));
+	}
 	arglist_add(a, "-accel");
 	arglist_add(a, "%s", s->kvm ? "kvm" : "tcg,thread=multi");
 	arglist_add(a, "-cpu");
-	arglist_add(a, "%s", s->kvm ? b->cpu_kvm : b->cpu_tcg);
+	arglist_add(a, "%s", topo_qemu_cpu(s->arch, s->kvm));
 	arglist_add(a, "-seed");
 	arglist_add(a, "%" PRIu64, s->seed);
+	for (const char *const *more = b->more; *more; more++)
+		arglist_add(a, "%s", *more);
 }
 
 int qemu_args(const struct qemu_shape *s, struct arglist *out)

@@ -26,8 +26,8 @@ enum qemu_fd {
 	QEMU_FD_KERNEL,
 	QEMU_FD_INITRD,
 	QEMU_FD_DTB,
-	QEMU_FD_RAM, /* of node 0; one per node from here */
-	QEMU_FD_MAX = QEMU_FD_RAM + TOPO_MAX_NODES,
+	QEMU_FD_RAM, /* all of it; nodes are ranges of it */
+	NR_QEMU_FDS,
 };
 
 /* All that the arguments depend on. */
@@ -62,7 +62,7 @@ struct ram_chunk {
 	uint64_t len;
 	uint64_t off;
 };
-#define RAM_CHUNKS_MAX 3
+#define RAM_CHUNKS_MAX 4
 
 /* What the backend cannot express about this shape, named. */
 int qemu_shape_check(const struct qemu_shape *s, struct err *e);
@@ -70,8 +70,8 @@ int qemu_shape_check(const struct qemu_shape *s, struct err *e);
 int qemu_args(const struct qemu_shape *s, struct arglist *out);
 /* The kernel command line: the board's words, then the caller's. */
 void qemu_cmdline(const struct qemu_shape *s, struct buf *out);
-/* Memory of @node: whole 2 MiB pages, the last node takes the remainder. */
-uint64_t qemu_node_bytes(const struct qemu_shape *s, uint32_t node);
+/* The device tree to pass with -dtb; nothing for architectures that use none. */
+int qemu_device_tree(const struct qemu_shape *s, struct buf *out, struct err *e);
 /* Where guest memory appears to the guest; returns the number of chunks. */
 size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUNKS_MAX]);
 

@@ -2,9 +2,9 @@
 #include "vm/qemu/board.h"
 
 #include <assert.h>
-#include <stdbool.h>
 
 #include "base/scoped.h"
+#include "machine/memmap.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -16,22 +16,37 @@ static const struct ram_window ram_x86[] = {
 	{ .gpa = 4 * GIB, .len = UINT64_MAX },
 };
 
-static const char *const no_modules[] = { NULL };
+static const char *const none[] = { NULL };
+static const char *const mmio[] = { "virtio_mmio", NULL };
+static const char *const modern_mmio[] = { "-global", "virtio-mmio.force-legacy=false", NULL };
 
+/*
+ * Every boot option costs nothing to the scheduler under test: no_timer_check only skips the 20 ms in
+ * which the kernel counts timer interrupts, cryptomgr.notests=1 half a second of crypto self tests.
+ * panic=-1 makes a panic end the machine at once.
+ */
 static const struct qemu_board boards[NR_ARCHES] = {
 	[ARCH_X86_64] = {
 		.machine = "q35,max-ram-below-4g=2G,usb=off,vmport=off,smbus=off,sata=off,hpet=off,"
-			   "dump-guest-core=off,mem-merge=off",
-		.cpu_tcg = "max,la57=off",
-		.cpu_kvm = "host,la57=off",
+			   "i8042=off,dump-guest-core=off,mem-merge=off",
 		.serial_bus = "virtio-serial-pci",
-		.words = "console=ttyS0 panic=-1 cryptomgr.notests=1",
+		.more = none,
+		.words = "console=ttyS0 panic=-1 cryptomgr.notests=1 no_timer_check",
 		.words_verbose = "earlycon=uart8250,io,0x3f8",
-		.modules = no_modules,
-		.max_cpus = 255, /* more APIC ids need an emulated IOMMU */
-		.max_memory = 512 * GIB,
+		.modules = none,
 		.ram = ram_x86,
 		.nr_ram = ARRAY_SIZE(ram_x86),
+		.max_memory = 512 * GIB,
+	},
+	[ARCH_ARM64] = {
+		.machine = "virt-10.0,gic-version=3,dump-guest-core=off,mem-merge=off",
+		.serial_bus = "virtio-serial-device,bus=virtio-mmio-bus.0",
+		.more = modern_mmio,
+		.words = "console=ttyAMA0 panic=-1 cryptomgr.notests=1",
+		.words_verbose = "earlycon", /* where, says the device tree */
+		.modules = mmio,
+		.map = &board_qemu_virt,
+		.max_memory = 255 * GIB,
 	},
 };
 

@@ -8,6 +8,8 @@
 
 #include "machine/arch.h"
 
+struct board;
+
 /* Guest RAM bytes fill the windows in order; @skip bytes of RAM before one are not visible. */
 struct ram_window {
 	uint64_t gpa;
@@ -17,17 +19,16 @@ struct ram_window {
 
 /* Adding an architecture: a row in board.c. */
 struct qemu_board {
-	const char *machine;
-	const char *cpu_tcg;
-	const char *cpu_kvm;
-	const char *serial_bus; /* device of the virtio ports */
-	const char *words;	/* of the kernel command line, always in front */
+	const char *machine;	 /* value of -machine */
+	const char *serial_bus;	 /* device that carries the virtio ports */
+	const char *const *more; /* further arguments, NULL-terminated */
+	const char *words;	 /* of the kernel command line, always in front */
 	const char *words_verbose;
 	const char *const *modules; /* the guest must load these, NULL-terminated */
-	uint32_t max_cpus;
-	uint64_t max_memory;
+	const struct board *map;    /* described by a device tree of ours; else NULL and ... */
 	const struct ram_window *ram;
 	size_t nr_ram;
+	uint64_t max_memory;
 };
 
 const struct qemu_board *qemu_board(enum arch a);

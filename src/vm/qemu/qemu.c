@@ -29,12 +29,15 @@ static void qemu_kill(struct vm *vm)
 	pidfd_send_signal(q->pidfd, SIGKILL, NULL, 0);
 }
 
-static void release_ram(struct qemu *q)
+/* QEMU must be the only one that holds its ends, so that its death is the end of file. */
+static void forget_their_fds(struct qemu *q)
 {
-	if (q->ram)
-		munmap(q->ram, q->shape.memory_bytes);
-	for (size_t i = 0; i < TOPO_MAX_NODES; i++)
-		close_fd(&q->ram_fd[i]);
+	for (size_t i = 0; i < NR_PORTS; i++)
+		close_fd(&q->port[i].theirs);
+	close_fd(&q->kernel_fd);
+	close_fd(&q->initrd_fd);
+	close_fd(&q->dtb_fd);
+	close_fd(&q->ram_fd);
 }
 
 static void qemu_destroy(struct vm *vm)
@@ -48,11 +51,11 @@ static void qemu_destroy(struct vm *vm)
 	ports_destroy(q);
 	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
 		close_fd(&q->sched_fd[i]);
-	release_ram(q);
+	if (q->ram)
+		munmap(q->ram, q->shape.memory_bytes);
+	forget_their_fds(q);
 	close_fd(&q->pidfd);
 	close_fd(&q->epoll);
-	close_fd(&q->kernel_fd);
-	close_fd(&q->initrd_fd);
 	buf_fini(&q->qmp_in);
 	buf_fini(&q->complaints);
 	arglist_fini(&q->args);
@@ -73,11 +76,10 @@ static struct qemu *qemu_alloc(void)
 	if (!q)
 		return NULL;
 	q->vm.ops = &vm_backend_qemu;
-	q->pidfd = q->epoll = q->kernel_fd = q->initrd_fd = -1;
+	q->pidfd = q->epoll = -1;
+	q->kernel_fd = q->initrd_fd = q->dtb_fd = q->ram_fd = -1;
 	for (size_t i = 0; i < NR_PORTS; i++)
 		q->port[i].fd = q->port[i].theirs = -1;
-	for (size_t i = 0; i < TOPO_MAX_NODES; i++)
-		q->ram_fd[i] = -1;
 	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
 		q->sched_fd[i] = -1;
 	q->created_ns = now_ns();
@@ -124,28 +126,33 @@ static int open_images(struct qemu *q, const struct vm_config *cfg, struct err *
 	return 0;
 }
 
-/* Reserved address space first, then each node's file over its part. Nothing is touched. */
+static int create_device_tree(struct qemu *q, struct err *e)
+{
+	SCOPED(buf_fini) struct buf dtb = { 0 };
+	int r = qemu_device_tree(&q->shape, &dtb, e);
+
+	if (r < 0 || !dtb.len)
+		return r;
+	q->dtb_fd = anon_file("ktstr-device-tree", e);
+	if (q->dtb_fd < 0)
+		return q->dtb_fd;
+	r = write_full(q->dtb_fd, dtb.at, dtb.len);
+	return r < 0 ? err_sys(e, r, "device tree") : 0;
+}
+
+/* Memory comes into being when the guest touches it, so a large guest costs nothing at start. */
 static int create_ram(struct qemu *q, struct err *e)
 {
-	void *at = mmap(NULL, q->shape.memory_bytes, PROT_NONE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uint64_t off = 0;
-
+	q->ram_fd = anon_file("ktstr-guest-memory", e);
+	if (q->ram_fd < 0)
+		return q->ram_fd;
+	if (ftruncate(q->ram_fd, (off_t)q->shape.memory_bytes) < 0)
+		return err_sys(e, -errno, "guest memory");
+	void *at =
+		mmap(NULL, q->shape.memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, q->ram_fd, 0);
 	if (at == MAP_FAILED)
 		return err_sys(e, -errno, "guest memory");
 	q->ram = at;
-	for (uint32_t n = 0; n < q->shape.topo.nodes; n++) {
-		uint64_t len = qemu_node_bytes(&q->shape, n);
-
-		q->ram_fd[n] = anon_file("ktstr-guest-memory", e);
-		if (q->ram_fd[n] < 0)
-			return q->ram_fd[n];
-		if (ftruncate(q->ram_fd[n], (off_t)len) < 0 ||
-		    mmap(q->ram + off, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-			 q->ram_fd[n], 0) == MAP_FAILED)
-			return err_sys(e, -errno, "guest memory: node %u", n);
-		off += len;
-	}
 	return 0;
 }
 
@@ -183,6 +190,8 @@ static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err 
 	if (!r)
 		r = open_images(q, cfg, e);
 	if (!r)
+		r = create_device_tree(q, e);
+	if (!r)
 		r = create_ram(q, e);
 	if (!r)
 		r = create_channels(q, e);
@@ -192,9 +201,9 @@ static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err 
 	return 0;
 }
 
-static void list_fds(const struct qemu *q, int fds[QEMU_FD_MAX])
+static void list_fds(const struct qemu *q, int fds[NR_QEMU_FDS])
 {
-	memset(fds, 0xff, sizeof(int) * QEMU_FD_MAX); /* -1 */
+	memset(fds, 0xff, sizeof(int) * NR_QEMU_FDS); /* -1 */
 	fds[QEMU_FD_STDERR] = q->port[PORT_STDERR].theirs;
 	fds[QEMU_FD_QMP] = q->port[PORT_QMP].theirs;
 	fds[QEMU_FD_CONSOLE] = q->port[PORT_CONSOLE].theirs;
@@ -202,8 +211,8 @@ static void list_fds(const struct qemu *q, int fds[QEMU_FD_MAX])
 	fds[QEMU_FD_TTY] = q->port[PORT_TTY].theirs;
 	fds[QEMU_FD_KERNEL] = q->kernel_fd;
 	fds[QEMU_FD_INITRD] = q->initrd_fd;
-	for (uint32_t n = 0; n < q->shape.topo.nodes; n++)
-		fds[QEMU_FD_RAM + n] = q->ram_fd[n];
+	fds[QEMU_FD_DTB] = q->dtb_fd;
+	fds[QEMU_FD_RAM] = q->ram_fd;
 }
 
 static int watch_process(struct qemu *q, struct err *e)
@@ -215,22 +224,11 @@ static int watch_process(struct qemu *q, struct err *e)
 	return 0;
 }
 
-/* QEMU must be the only one that holds its ends, so that its death is the end of file. */
-static void forget_their_fds(struct qemu *q)
-{
-	for (size_t i = 0; i < NR_PORTS; i++)
-		close_fd(&q->port[i].theirs);
-	for (size_t i = 0; i < TOPO_MAX_NODES; i++)
-		close_fd(&q->ram_fd[i]);
-	close_fd(&q->kernel_fd);
-	close_fd(&q->initrd_fd);
-}
-
 static int qemu_start(struct vm *vm, struct err *e)
 {
 	struct qemu *q = qemu_of(vm);
 	SCOPED(mem_free) char **argv = arglist_argv(&q->args);
-	int fds[QEMU_FD_MAX];
+	int fds[NR_QEMU_FDS];
 
 	if (q->phase != PHASE_NEW)
 		return err_set(e, -EALREADY, "the machine was started before");
@@ -243,7 +241,7 @@ static int qemu_start(struct vm *vm, struct err *e)
 	if (r < 0)
 		return r;
 	list_fds(q, fds);
-	r = spawn(argv[0], argv, fds, QEMU_FD_RAM + q->shape.topo.nodes, &q->pidfd, e);
+	r = spawn(argv[0], argv, fds, NR_QEMU_FDS, &q->pidfd, e);
 	if (r < 0)
 		return r;
 	q->pid = r;

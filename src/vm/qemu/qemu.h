@@ -65,9 +65,8 @@ struct qemu {
 	pid_t pid;
 	int pidfd;
 	int epoll;
-	int kernel_fd, initrd_fd;
-	int ram_fd[TOPO_MAX_NODES];
-	uint8_t *ram; /* all of guest memory, by offset */
+	int kernel_fd, initrd_fd, dtb_fd, ram_fd; /* given to QEMU and then closed */
+	uint8_t *ram;				  /* all of guest memory, by offset */
 	struct port port[NR_PORTS];
 	char chunk[PORT_CHUNK]; /* what VM_EVENT_* data points to */
 	struct buf complaints;	/* the last STDERR_KEPT bytes of stderr */
