@@ -216,7 +216,9 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 	struct catalog_progress say = common_progress();
 	struct run_outcome out;
 
-	int r = a->list ? 0 : catalog_open(NULL, &c, e);
+	int r = a->list ? 0 : open_sinks(a, &s, e);
+	if (!r && !a->list)
+		r = catalog_open(NULL, &c, e);
 	if (!r)
 		r = plan_build(q, c, &say, &p, e);
 	common_progress_end();
@@ -234,8 +236,6 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 		.kargs = a->kargs,
 	};
 	r = choose_backends(&p, a, &o, e);
-	if (!r)
-		r = open_sinks(a, &s, e);
 	if (r < 0)
 		return r;
 	cells = cell_pointers(&p);
@@ -243,9 +243,10 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 		return err_sys(e, -ENOMEM, "plan");
 	begin(&p, &o, cells, &s);
 	r = run_plan(&p, &o, s.at, s.nr, &out, e);
-	if (!r)
-		r = sink_set_close(&s, e);
-	return r < 0 ? r : exit_code(&out);
+	int closed = sink_set_close(&s, r < 0 ? NULL : e);
+	if (r < 0 || closed < 0)
+		return r < 0 ? r : closed;
+	return exit_code(&out);
 }
 
 static int test_main(void *args, int argc, char **argv)

@@ -360,12 +360,13 @@ int run_plan(const struct plan *p, const struct run_options *o, struct sink *con
 			break;
 		err = wait_events(&r, e);
 	}
-	if (err < 0)
-		return err;
 	count_not_run(&r);
 	r.out.wall_ns = now_ns() - from;
 	for (size_t i = 0; i < nr_sinks; i++)
-		sinks[i]->type->end(sinks[i], &r.out.counts, r.out.wall_ns, r.out.interrupted_by);
+		sinks[i]->type->end(sinks[i], &r.out.counts, r.out.wall_ns,
+				    err || r.out.interrupted_by);
+	if (err < 0)
+		return err;
 	*ret = r.out;
 	return 0;
 }
