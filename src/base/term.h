@@ -19,6 +19,8 @@
 bool term_redraws(int fd);
 /* The same, and the user has not asked for no colour (https://no-color.org). */
 bool term_colour(int fd);
+/* The locale's characters are UTF-8. */
+bool term_unicode(void);
 /* Width in columns; 80 where nobody knows. */
 uint32_t term_columns(int fd);
 

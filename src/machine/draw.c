@@ -333,16 +333,21 @@ void topo_draw_places(const struct topo_place *place, size_t nr, struct buf *out
 		draw_picture(place, nr, &l, out, unicode);
 }
 
-void topo_draw(const struct topology *t, struct buf *out, int columns, bool unicode)
+void topo_places(const struct topology *t, struct topo_place *ret)
 {
-	struct topo_place place[TOPO_MAX_CPUS];
-
 	for (uint32_t cpu = 0; cpu < topo_cpus(t); cpu++)
-		place[cpu] = (struct topo_place){
+		ret[cpu] = (struct topo_place){
 			.cpu = cpu,
 			.node = topo_node_of(t, cpu),
 			.llc = topo_llc_of(t, cpu),
 			.core = topo_core_of(t, cpu),
 		};
+}
+
+void topo_draw(const struct topology *t, struct buf *out, int columns, bool unicode)
+{
+	struct topo_place place[TOPO_MAX_CPUS];
+
+	topo_places(t, place);
 	topo_draw_places(place, topo_cpus(t), out, columns, unicode);
 }

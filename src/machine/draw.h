@@ -18,6 +18,9 @@ struct topo_place {
 	uint32_t core; /* machine-wide */
 };
 
+/* The places of all topo_cpus(@t) CPUs. */
+void topo_places(const struct topology *t, struct topo_place *ret);
+
 /*
  * Appends a picture at most @columns wide (less than 40 counts as 40): nodes hold LLCs, LLCs hold
  * cores side by side, the threads of a core stand below each other. Large machines get a line per
