@@ -45,9 +45,9 @@ struct opening {
 
 static int build(struct opening *o, struct err *e)
 {
-	SCOPED(plan_fini) struct plan p = { 0 };
+	SCOPED(guest_plan_fini) struct guest_plan p = { 0 };
 	uint64_t started_ns = wall_clock_ns();
-	int r = plan_make(o->spec, o->sysroot, &p, e);
+	int r = guest_plan_make(o->spec, o->sysroot, &p, e);
 
 	if (!r)
 		r = pack_plan(&p, o->fd, &o->got.sum, e);

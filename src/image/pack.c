@@ -156,7 +156,7 @@ static int pack_entry(struct packer *k, const struct plan_entry *en)
 	return r ? r : flush_pages(k);
 }
 
-int pack_plan(const struct plan *p, int fd, struct pack_result *ret, struct err *e)
+int pack_plan(const struct guest_plan *p, int fd, struct pack_result *ret, struct err *e)
 {
 	SCOPED(mem_free) char *chunk = malloc(CHUNK);
 	struct packer k = { .fd = fd, .chunk = chunk, .e = e };

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct err;
-struct plan;
+struct guest_plan;
 
 struct pack_result {
 	uint64_t size;
@@ -15,7 +15,7 @@ struct pack_result {
 };
 
 /* Writes to @fd from its current position on. A file that changes meanwhile is an error. */
-int pack_plan(const struct plan *p, int fd, struct pack_result *ret, struct err *e);
+int pack_plan(const struct guest_plan *p, int fd, struct pack_result *ret, struct err *e);
 
 /* What one file of @len bytes takes in the guest. */
 uint64_t pack_ram(uint64_t len);

@@ -241,8 +241,8 @@ static size_t count(char **list)
 	return n;
 }
 
-int part_store(const char *dir, const char *request, const struct plan *p, uint64_t started_ns,
-	       const struct pack_result *sum, int fd, struct err *e)
+int part_store(const char *dir, const char *request, const struct guest_plan *p,
+	       uint64_t started_ns, const struct pack_result *sum, int fd, struct err *e)
 {
 	struct part_plan plan = { .sum = *sum, .modules = p->modules, .in = p->in };
 	SCOPED(buf_fini) struct buf text = { 0 };

@@ -13,7 +13,7 @@
 
 struct err;
 struct guest_spec;
-struct plan;
+struct guest_plan;
 
 #define PART_NAME_LEN 64
 
@@ -22,7 +22,7 @@ int part_request(const struct guest_spec *spec, const char *sysroot, char *ret, 
 
 struct part_hit {
 	struct pack_result sum;
-	char **modules; /* as in struct plan */
+	char **modules; /* as in struct guest_plan */
 };
 
 /* Copies the archive to @fd: 1, or 0 if there is none that is up to date and sound. */
@@ -32,7 +32,7 @@ int part_fetch(const char *dir, const char *request, int fd, struct part_hit *re
  * Publishes the archive in @fd. Nothing is published when an input changed so recently, counted from
  * @started_ns (wall clock), that another change might not show in its times.
  */
-int part_store(const char *dir, const char *request, const struct plan *p, uint64_t started_ns,
-	       const struct pack_result *sum, int fd, struct err *e);
+int part_store(const char *dir, const char *request, const struct guest_plan *p,
+	       uint64_t started_ns, const struct pack_result *sum, int fd, struct err *e);
 
 #endif

@@ -80,7 +80,7 @@ int part_request(const struct guest_spec *spec, const char *sysroot, char *ret, 
 	return 0;
 }
 
-void part_archive_name(const struct plan *p, char *ret)
+void part_archive_name(const struct guest_plan *p, char *ret)
 {
 	struct sha256_ctx h;
 

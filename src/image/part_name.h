@@ -2,9 +2,9 @@
 #ifndef IMAGE_PART_NAME_H
 #define IMAGE_PART_NAME_H
 
-struct plan;
+struct guest_plan;
 
 /* @ret has space for PART_NAME_LEN + 1 bytes. */
-void part_archive_name(const struct plan *p, char *ret);
+void part_archive_name(const struct guest_plan *p, char *ret);
 
 #endif

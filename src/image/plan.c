@@ -20,14 +20,14 @@
 #define LD_CACHE_PATH "/etc/ld.so.cache"
 
 struct planner {
-	struct plan *p;
+	struct guest_plan *p;
 	const struct guest_spec *spec;
 	const char *sysroot;
 	struct closure libs;
 	struct err *e;
 };
 
-void plan_fini(struct plan *p)
+void guest_plan_fini(struct guest_plan *p)
 {
 	for (size_t i = 0; i < p->nr; i++) {
 		free(p->at[i].guest);
@@ -39,7 +39,7 @@ void plan_fini(struct plan *p)
 		free(*m);
 	free(p->modules);
 	buf_fini(&p->ld_cache);
-	*p = (struct plan){ 0 };
+	*p = (struct guest_plan){ 0 };
 }
 
 static int out_of_memory(struct planner *w)
@@ -47,7 +47,7 @@ static int out_of_memory(struct planner *w)
 	return err_sys(w->e, -ENOMEM, "guest archive");
 }
 
-static int grow(struct plan *p)
+static int grow(struct guest_plan *p)
 {
 	if (p->nr < p->cap)
 		return 0;
@@ -63,7 +63,7 @@ static int grow(struct plan *p)
 /* Copies guest and source. */
 static int append(struct planner *w, struct plan_entry en)
 {
-	struct plan *p = w->p;
+	struct guest_plan *p = w->p;
 
 	if (grow(p) < 0)
 		return out_of_memory(w);
@@ -353,7 +353,7 @@ static bool same_thing(const struct plan_entry *a, const struct plan_entry *b)
 /* Sorted, equal neighbours are one entry or a contradiction. */
 static int merge(struct planner *w)
 {
-	struct plan *p = w->p;
+	struct guest_plan *p = w->p;
 	size_t kept = 0;
 
 	qsort(p->at, p->nr, sizeof(*p->at), by_guest_path);
@@ -398,9 +398,10 @@ static int plan_all(struct planner *w)
 	return r ? r : merge(w);
 }
 
-int plan_make(const struct guest_spec *spec, const char *sysroot, struct plan *ret, struct err *e)
+int guest_plan_make(const struct guest_spec *spec, const char *sysroot, struct guest_plan *ret,
+		    struct err *e)
 {
-	SCOPED(plan_fini) struct plan p = { 0 };
+	SCOPED(guest_plan_fini) struct guest_plan p = { 0 };
 	struct planner w = { .p = &p, .spec = spec, .sysroot = sysroot, .e = e };
 	int r = plan_all(&w);
 
@@ -410,6 +411,6 @@ int plan_make(const struct guest_spec *spec, const char *sysroot, struct plan *r
 	if (r < 0)
 		return r;
 	*ret = p;
-	p = (struct plan){ 0 };
+	p = (struct guest_plan){ 0 };
 	return 0;
 }

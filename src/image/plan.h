@@ -33,7 +33,7 @@ struct plan_entry {
 	size_t order;
 };
 
-struct plan {
+struct guest_plan {
 	struct plan_entry *at;
 	size_t nr, cap;
 	struct inputs in;
@@ -41,10 +41,11 @@ struct plan {
 	struct buf ld_cache;
 };
 
-void plan_fini(struct plan *p);
-DEFINE_SCOPED_FINI(struct plan, plan_fini)
+void guest_plan_fini(struct guest_plan *p);
+DEFINE_SCOPED_FINI(struct guest_plan, guest_plan_fini)
 
 /* Sorted by guest path, each path once, parents first. @sysroot is never NULL. */
-int plan_make(const struct guest_spec *spec, const char *sysroot, struct plan *ret, struct err *e);
+int guest_plan_make(const struct guest_spec *spec, const char *sysroot, struct guest_plan *ret,
+		    struct err *e);
 
 #endif
