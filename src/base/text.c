@@ -6,6 +6,8 @@
 #include "base/buf.h"
 #include "base/scoped.h"
 
+#define LONGEST_NAME 40 /* longer text is compared up to here */
+
 /* Table 3-7 of Unicode 15. */
 size_t utf8_decode(const char *text, uint32_t *ret)
 {
@@ -109,4 +111,44 @@ const char *text_tail(const char *s, size_t lines)
 		if (*--p == '\n' && --lines == 0)
 			return p + 1;
 	return s;
+}
+
+/* Edit distance with swaps of neighbours; both strings are cut to what a name can be. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t rows[3][LONGEST_NAME + 1];
+	size_t na = strnlen(a, LONGEST_NAME), nb = strnlen(b, LONGEST_NAME);
+
+	for (size_t j = 0; j <= nb; j++)
+		rows[0][j] = j;
+	for (size_t i = 1; i <= na; i++) {
+		size_t *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
+
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			size_t d = up[j - 1] + (a[i - 1] != b[j - 1]);
+
+			d = MIN(d, MIN(up[j], row[j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d = MIN(d, up2[j - 2] + 1);
+			row[j] = d;
+		}
+	}
+	return rows[na % 3][nb];
+}
+
+const char *name_nearest(const char *s, const char *const *names, size_t nr)
+{
+	const char *best = NULL;
+	size_t best_d = MAX(strlen(s) / 3, (size_t)1) + 1;
+
+	for (size_t i = 0; i < nr; i++) {
+		size_t d = distance(s, names[i]);
+
+		if (d < best_d && d < strlen(names[i])) {
+			best_d = d;
+			best = names[i];
+		}
+	}
+	return best;
 }

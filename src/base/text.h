@@ -26,4 +26,7 @@ size_t text_width(const char *s);
 /* Where the last @lines lines of @s begin. */
 const char *text_tail(const char *s, size_t lines);
 
+/* The entry of @names (@nr of them) nearest to @s, or NULL if none is near enough to offer. */
+const char *name_nearest(const char *s, const char *const *names, size_t nr);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Running a command of the table, and what all commands say alike. */
 #include "cli/cmd.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "cli/commands.h"
 
 const char ktstr_version[] = KTSTR_VERSION;

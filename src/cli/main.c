@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/complete.h"
 #include "cli/opt.h"

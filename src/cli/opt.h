@@ -135,7 +135,4 @@ int opt_parse(const struct opt *opts, bool first_ends, int argc, char **argv, vo
 	      struct opt_rest *ret, struct err *e);
 void opt_fini(const struct opt *opts, void *args);
 
-/* The entry of @names (@nr of them) nearest to @s, or NULL if none is near enough to offer. */
-const char *name_nearest(const char *s, const char *const *names, size_t nr);
-
 #endif

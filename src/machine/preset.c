@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/scoped.h"
+#include "base/text.h"
 #include "machine/topology.h"
 
 const struct topo_preset topo_presets[] = {
@@ -37,8 +38,6 @@ const struct topo_preset topo_presets[] = {
 	{ 0 },
 };
 
-#define NAME_MAX_LEN 32 /* longer text resembles no preset */
-
 const struct topo_preset *topo_preset_find(const char *name)
 {
 	for (const struct topo_preset *p = topo_presets; p->name; p++)
@@ -47,53 +46,17 @@ const struct topo_preset *topo_preset_find(const char *name)
 	return NULL;
 }
 
-/* Levenshtein distance of two short strings. */
-static size_t edits(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_LEN + 1], nb = strlen(b);
-
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= nb; j++) {
-			size_t change = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[nb];
-}
-
-/* The nearest preset within a third of the name's length, else NULL. */
-static const struct topo_preset *nearest(const char *name)
-{
-	const struct topo_preset *best = NULL;
-	size_t least = strlen(name) / 3 + 1;
-
-	if (strlen(name) > NAME_MAX_LEN)
-		return NULL;
-	for (const struct topo_preset *p = topo_presets; p->name; p++) {
-		size_t d = edits(name, p->name);
-
-		if (d >= least)
-			continue;
-		least = d;
-		best = p;
-	}
-	return best;
-}
-
 int topo_preset_unknown(const char *name, struct err *e)
 {
-	const struct topo_preset *p = nearest(name);
+	const char *names[ARRAY_SIZE(topo_presets)];
+	size_t nr = 0;
 
-	if (p)
+	for (; topo_presets[nr].name; nr++)
+		names[nr] = topo_presets[nr].name;
+	const char *near = name_nearest(name, names, nr);
+	if (near)
 		return err_set(e, -EINVAL, "topology %s: no such preset; did you mean %s?", name,
-			       p->name);
+			       near);
 	return err_set(e, -EINVAL,
 		       "topology %.64s: neither a preset (ktstr topo --presets) nor "
 		       "AnBlCcDt, " TOPO_FORM_HELP,

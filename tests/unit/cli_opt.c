@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/opt.h"
 
