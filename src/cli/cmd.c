@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Running a command of the table, and what all commands say alike. */
 #include "cli/cmd.h"
-#include "base/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
