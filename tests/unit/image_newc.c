@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "image/newc.h"
+
+/* One entry as the kernel's unpacker would see it. */
+struct seen {
+	char name[NEWC_PATH_MAX + 2];
+	size_t name_len; /* of the field */
+	uint32_t mode, nlink, major, minor;
+	const char *data;
+	size_t len;
+	size_t data_at;
+};
+
+static uint32_t field(const char *header, int i)
+{
+	char text[9] = { 0 };
+
+	memcpy(text, header + 6 + 8 * i, 8);
+	return (uint32_t)strtoul(text, NULL, 16);
+}
+
+/* Reads the entry at *at and moves on. */
+static struct seen next(const struct buf *b, size_t *at)
+{
+	const char *h = b->at + *at;
+	struct seen s = { .mode = field(h, 1),
+			  .nlink = field(h, 4),
+			  .len = field(h, 6),
+			  .major = field(h, 9),
+			  .minor = field(h, 10),
+			  .name_len = field(h, 11) };
+
+	assert_true(*at % 4 == 0 && *at + 110 <= b->len);
+	assert_memory_equal(h, "070701", 6);
+	assert_true(s.name_len >= 1 && s.name_len <= 4096);
+	assert_int_equal(h[110 + s.name_len - 1], 0);
+	assert_true(strlen(h + 110) < sizeof(s.name));
+	strcpy(s.name, h + 110);
+	s.data_at = ALIGN_UP(*at + 110 + s.name_len, 4);
+	s.data = b->at + s.data_at;
+	*at = ALIGN_UP(s.data_at + s.len, 4);
+	assert_true(*at <= b->len);
+	return s;
+}
+
+static void entries_carry_what_they_were_given(void **state)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+	size_t at = 0;
+
+	newc_dir(&b, "/dev", 0755);
+	newc_device(&b, "/dev/console", 0600, 5, 1);
+	newc_symlink(&b, "/bin", "usr/bin");
+	newc_file(&b, "/init", 04755, "hello", 5);
+	newc_file(&b, "/empty", 0444, NULL, 0);
+	newc_end(&b);
+	assert_int_equal(b.bad, 0);
+	assert_int_equal(b.len % NEWC_PAGE, 0);
+	struct seen s = next(&b, &at);
+	assert_string_equal(s.name, "dev");
+	assert_int_equal(s.mode, S_IFDIR | 0755);
+	s = next(&b, &at);
+	assert_string_equal(s.name, "dev/console");
+	assert_int_equal(s.mode, S_IFCHR | 0600);
+	assert_int_equal(s.major, 5);
+	assert_int_equal(s.minor, 1);
+	s = next(&b, &at);
+	assert_int_equal(s.mode, S_IFLNK | 0777);
+	assert_int_equal(s.len, 7);
+	assert_memory_equal(s.data, "usr/bin", 7);
+	s = next(&b, &at);
+	assert_int_equal(s.mode, S_IFREG | 04755);
+	assert_int_equal(s.nlink, 1);
+	assert_int_equal(s.len, 5);
+	assert_memory_equal(s.data, "hello", 5);
+	s = next(&b, &at);
+	assert_string_equal(s.name, "empty");
+	assert_int_equal(s.len, 0);
+	assert_string_equal(next(&b, &at).name, "TRAILER!!!");
+	for (; at < b.len; at++)
+		assert_int_equal(b.at[at], 0);
+}
+
+/* Every length of path and of data before it, so that every distance to a page occurs. */
+static void file_data_starts_on_a_page(void **state)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+	char path[NEWC_PATH_MAX + 1] = "/";
+	size_t at = 0;
+
+	for (size_t n = 1; n < NEWC_PATH_MAX; n++) {
+		path[n] = 'p';
+		path[n + 1] = 0;
+		newc_dir(&b, path, 0755);
+		newc_file(&b, path, 0644, path, n * 5 % 300 + 1);
+	}
+	newc_end(&b);
+	assert_int_equal(b.bad, 0);
+	for (size_t files = 0; files < NEWC_PATH_MAX - 1;) {
+		struct seen s = next(&b, &at);
+
+		if (S_ISREG(s.mode)) {
+			files++;
+			assert_int_equal(s.data_at % NEWC_PAGE, 0);
+			assert_int_equal(strlen(s.name), files);
+			assert_int_equal(s.len, files * 5 % 300 + 1);
+			assert_memory_equal(s.data, path, s.len < files ? s.len : files);
+		} else if (strcmp(s.name, ".")) {
+			assert_int_equal(strlen(s.name), files + 1);
+		}
+	}
+	assert_string_equal(next(&b, &at).name, "TRAILER!!!");
+}
+
+static void archives_may_follow_each_other(void **state)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+
+	newc_file(&b, "/a", 0644, "a", 1);
+	newc_end(&b);
+	size_t second = b.len;
+	newc_file(&b, "/b", 0644, "b", 1);
+	newc_end(&b);
+	assert_string_equal(next(&b, &second).name, "b");
+}
+
+static void the_same_input_gives_the_same_bytes(void **state)
+{
+	SCOPED(buf_fini) struct buf a = { 0 };
+	SCOPED(buf_fini) struct buf b = { 0 };
+
+	for (int i = 0; i < 2; i++) {
+		struct buf *out = i ? &b : &a;
+
+		newc_dir(out, "/d", 0755);
+		newc_file(out, "/d/f", 0644, "data", 4);
+		newc_end(out);
+	}
+	assert_int_equal(a.len, b.len);
+	assert_memory_equal(a.at, b.at, a.len);
+}
+
+static void what_the_format_cannot_hold_is_an_error(void **state)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+	char path[NEWC_PATH_MAX + 2];
+
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = 0;
+	newc_file(&b, path, 0644, "x", 1);
+	assert_int_equal(b.bad, -ENAMETOOLONG);
+	buf_clear(&b);
+	newc_file_head(&b, "/big", 0644, 1ull << 32);
+	assert_int_equal(b.bad, -EFBIG);
+	assert_int_equal(b.len, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(entries_carry_what_they_were_given),
+		cmocka_unit_test(file_data_starts_on_a_page),
+		cmocka_unit_test(archives_may_follow_each_other),
+		cmocka_unit_test(the_same_input_gives_the_same_bytes),
+		cmocka_unit_test(what_the_format_cannot_hold_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
