@@ -26,9 +26,17 @@ static const struct opt run_opts[] = {
 
 const struct cmd cmd_run;
 
+enum stdin_state {
+	STDIN_NONE, /* not wanted: the command gets an end of file */
+	STDIN_IDLE, /* to be watched when the link is ready */
+	STDIN_WATCHED,
+	STDIN_ALWAYS, /* a regular file: readable at any time */
+	STDIN_OVER,
+};
+
 struct run {
 	int signals;
-	bool stdin_over;
+	enum stdin_state stdin_state;
 	int write_error; /* of our own standard output */
 	int signal;	 /* that ended us */
 };
@@ -59,25 +67,58 @@ static void pass_console(void *ctx, const void *data, size_t n)
 	write_full(STDERR_FILENO, data, n);
 }
 
-/* Reads only as much as the guest takes: the rest stays in the pipe. */
-static int pass_stdin(struct run *r, struct session *s, struct err *e)
+/* ---- standard input: only as much is read as the guest takes ---- */
+
+static int watch_stdin(struct run *r, struct session *s, bool on, struct err *e)
+{
+	int err;
+
+	if (r->stdin_state == STDIN_ALWAYS || on == (r->stdin_state == STDIN_WATCHED))
+		return 0;
+	err = vm_watch(s->vm, STDIN_FILENO, on, e);
+	if (on && err == -EPERM) {
+		r->stdin_state = STDIN_ALWAYS;
+		return 0;
+	}
+	r->stdin_state = on ? STDIN_WATCHED : STDIN_IDLE;
+	return err;
+}
+
+static int pass_chunk(struct run *r, struct session *s, struct err *e)
 {
 	char chunk[16384];
-
-	if (vm_link_backlog(s->vm) > sizeof(chunk) * 4)
-		return 0;
 	ssize_t n = read(STDIN_FILENO, chunk, sizeof(chunk));
+
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
-	if (n < 0)
+	if (n <= 0) {
+		/* No input and input that cannot be read are the same to the command: its end. */
+		int err = watch_stdin(r, s, false, e);
+		r->stdin_state = STDIN_OVER;
 		n = 0;
-	if (n == 0) {
-		r->stdin_over = true;
-		int err = vm_watch(s->vm, STDIN_FILENO, false, e);
 		if (err < 0)
 			return err;
 	}
 	return session_send(s, FRAME_STDIN, chunk, (size_t)n, e);
+}
+
+#define STDIN_BACKLOG (128u << 10)
+
+/* The link is ready for more. */
+static int resume_stdin(void *ctx, struct session *s, struct err *e)
+{
+	struct run *r = ctx;
+	int err = 0;
+
+	if (r->stdin_state == STDIN_NONE) {
+		r->stdin_state = STDIN_OVER;
+		return session_send(s, FRAME_STDIN, NULL, 0, e);
+	}
+	if (r->stdin_state == STDIN_IDLE)
+		err = watch_stdin(r, s, true, e);
+	while (!err && r->stdin_state == STDIN_ALWAYS && vm_link_backlog(s->vm) < STDIN_BACKLOG)
+		err = pass_chunk(r, s, e);
+	return err;
 }
 
 static int take_input(void *ctx, struct session *s, int fd, struct err *e)
@@ -85,8 +126,12 @@ static int take_input(void *ctx, struct session *s, int fd, struct err *e)
 	struct run *r = ctx;
 	struct signalfd_siginfo si;
 
-	if (fd == STDIN_FILENO)
-		return r->stdin_over ? 0 : pass_stdin(r, s, e);
+	if (fd == STDIN_FILENO) {
+		int err = r->stdin_state == STDIN_WATCHED ? pass_chunk(r, s, e) : 0;
+		if (!err && vm_link_backlog(s->vm) >= STDIN_BACKLOG)
+			err = watch_stdin(r, s, false, e);
+		return err;
+	}
 	if (read_full(fd, &si, sizeof(si)) < 0)
 		return 0;
 	r->signal = (int)si.ssi_signo;
@@ -115,9 +160,11 @@ static int run_guest(struct guestcmd *g, const struct run_args *a, struct run *r
 {
 	SCOPED(cell_result_fini) struct cell_result res = { 0 };
 	struct session_end end = { 0 };
-	int inputs[3] = { r->signals, a->no_stdin ? -1 : STDIN_FILENO, -1 };
+	int inputs[2] = { r->signals, -1 };
 
+	r->stdin_state = a->no_stdin ? STDIN_NONE : STDIN_IDLE;
 	g->spec.inputs = inputs;
+	g->spec.on_ready = resume_stdin;
 	g->spec.on_input = take_input;
 	g->spec.on_output = pass_output;
 	g->spec.on_console = a->guest.verbose ? pass_console : NULL;

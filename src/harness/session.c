@@ -108,6 +108,8 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 		if (spec->on_tty)
 			spec->on_tty(spec->ctx, ev->data, ev->len);
 		return 0;
+	case VM_EVENT_LINK_READY:
+		return spec->on_ready ? spec->on_ready(spec->ctx, s, e) : 0;
 	case VM_EVENT_WATCHED:
 		return spec->on_input ? spec->on_input(spec->ctx, s, ev->fd, e) : 0;
 	case VM_EVENT_STOPPED:
@@ -192,7 +194,9 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 	s.watch.on_output = spec->on_output;
 	s.watch.on_console = spec->on_console;
 	s.watch.ctx = spec->ctx;
-	r = watch_guest(&s, e);
+	r = spec->on_ready ? spec->on_ready(spec->ctx, &s, e) : 0;
+	if (!r)
+		r = watch_guest(&s, e);
 	if (r < 0)
 		return r;
 	ret->host_stall_ns = s.stalls->longest_ns;

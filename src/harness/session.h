@@ -27,6 +27,8 @@ struct session_spec {
 	void (*on_tty)(void *ctx, const void *data, size_t n);
 	/* A watched descriptor is ready: may send frames with session_send(). */
 	int (*on_input)(void *ctx, struct session *s, int fd, struct err *e);
+	/* The machine has started, or the link has taken all that was queued for it. */
+	int (*on_ready)(void *ctx, struct session *s, struct err *e);
 	const int *inputs; /* descriptors to watch, -1 ends the list; NULL = none */
 	void *ctx;
 };

@@ -45,6 +45,7 @@ enum vm_event_kind {
 	VM_EVENT_LINK,	      /* bytes of the link port */
 	VM_EVENT_LINK_CLOSED, /* the link's transport is gone although the VM runs */
 	VM_EVENT_TTY,	      /* bytes of the interactive port */
+	VM_EVENT_LINK_READY,  /* all that vm_link_send() had queued is on its way */
 	VM_EVENT_WATCHED,     /* a descriptor given to vm_watch() is readable or hung up */
 	VM_EVENT_STOPPED,     /* the machine has ended; see struct vm_stop; last event */
 };
@@ -143,7 +144,10 @@ int vm_start(struct vm *vm, struct err *e);
  * trouble. After STOPPED it reports STOPPED again.
  */
 int vm_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);
-/* Makes vm_next() report @fd when readable (standard input, a signalfd). Borrowed. */
+/*
+ * Makes vm_next() report @fd when readable (standard input, a signalfd). Borrowed. -EPERM: it is of a
+ * kind that is always readable, such as a regular file.
+ */
 int vm_watch(struct vm *vm, int fd, bool on, struct err *e);
 /* Queued when the guest is slow; never blocks. -ENOBUFS beyond 1 MiB of backlog. */
 int vm_link_send(struct vm *vm, const void *data, size_t n, struct err *e);

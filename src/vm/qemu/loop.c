@@ -77,8 +77,10 @@ static bool read_stream(struct qemu *q, enum qemu_port n, struct vm_event *ret)
 
 static bool on_port(struct qemu *q, enum qemu_port n, uint32_t events, struct vm_event *ret)
 {
-	if (events & EPOLLOUT)
+	if (events & EPOLLOUT) {
 		port_flush(q, n);
+		q->link_ready_due |= n == PORT_LINK && !q->port[n].out.len;
+	}
 	if (!(events & ~(uint32_t)EPOLLOUT))
 		return false;
 	if (n != PORT_QMP)
@@ -149,10 +151,14 @@ static bool already_known(struct qemu *q, struct vm_event *ret)
 		drain(q, ret);
 		return true;
 	}
-	if (!q->link_lost_due)
+	if (q->link_lost_due)
+		*ret = (struct vm_event){ .kind = VM_EVENT_LINK_CLOSED, .fd = -1 };
+	else if (q->link_ready_due)
+		*ret = (struct vm_event){ .kind = VM_EVENT_LINK_READY, .fd = -1 };
+	else
 		return false;
-	q->link_lost_due = false;
-	*ret = (struct vm_event){ .kind = VM_EVENT_LINK_CLOSED, .fd = -1 };
+	/* A link that is lost is never ready again. */
+	q->link_lost_due = q->link_ready_due = false;
 	return true;
 }
 

@@ -77,6 +77,7 @@ struct qemu {
 	bool pausing;		/* a STOP event is our own doing */
 	bool link_lost;		/* the link is gone; to be reported once QEMU proves alive */
 	bool link_lost_due;
+	bool link_ready_due; /* the send queue of the link has run empty */
 	struct qemu_end end;
 	int32_t tid[TOPO_MAX_CPUS]; /* host threads of vCPUs */
 	uint32_t nr_tids;
