@@ -10,6 +10,8 @@
 #include "abi/frame.h"
 #include "base/err.h"
 
+#define DOUBTFUL_NS 100000000
+
 void ktstr_destroy_(struct ktstr *t)
 {
 	if (!t)
@@ -57,20 +59,6 @@ int ktstr_give_up_(struct ktstr *t, const struct err *e)
 		     "%s", e->text);
 	t->broken = true;
 	return e->code;
-}
-
-int ktstr_crews_stop_(struct ktstr *t, const struct cgroup *in)
-{
-	struct err e = { 0 };
-	int worst = 0;
-
-	for (size_t i = 0; i < t->nr_crews; i++) {
-		if (in && t->crews[i]->plan.cgroup != in)
-			continue;
-		int r = crew_stop(t->crews[i], &e);
-		worst = r < 0 ? r : worst;
-	}
-	return worst < 0 ? ktstr_give_up_(t, &e) : 0;
 }
 
 /* --- what was observed -------------------------------------------------------------------- */
@@ -197,6 +185,24 @@ static void judge_emptiness(struct ktstr *t)
 		findings_add(&t->findings, f, "the test put no load on and expected nothing");
 }
 
+/*
+ * The dying is not waited for: under emulation it takes as long as all the rest. Except when one
+ * was not being run: whether it is run to die is worth knowing.
+ */
+static void end_load(struct ktstr *t)
+{
+	struct err e;
+	bool doubt = false;
+
+	if (crews_halt(t->crews, t->nr_crews, &e) < 0)
+		ktstr_give_up_(t, &e);
+	for (size_t i = 0; i < t->nr_crews; i++)
+		for (unsigned k = 0; t->crews[i]->final && k < t->crews[i]->nr; k++)
+			doubt |= t->crews[i]->final[k].overdue_ns > DOUBTFUL_NS;
+	if (doubt)
+		crews_bury(t->crews, t->nr_crews);
+}
+
 static void send_load_end(const struct ktstr *t)
 {
 	struct stage_msg msg = { .stage = STAGE_LOAD_END, .mono_ns = t->load_to_ns };
@@ -223,7 +229,7 @@ int ktstr_finish_(struct ktstr *t, struct buf *json, struct err *e)
 	SCOPED(observed_fini) struct observed o = { 0 };
 
 	send_load_end(t);
-	ktstr_crews_stop_(t, NULL);
+	end_load(t);
 	int r = ktstr_observe_(t, &o);
 	if (r < 0)
 		return err_sys(e, r, "statistics");

@@ -49,7 +49,10 @@ struct ktstr {
 void ktstr_destroy_(struct ktstr *t);
 DEFINE_SCOPED(struct ktstr *, ktstr_destroy_)
 int ktstr_create_(const struct ktstr_setup *setup, struct ktstr **ret, struct err *e);
-/* After the body: ends the load, judges it, and appends the result's JSON to @json. */
+/*
+ * After the body: ends the load, judges it, and appends the result's JSON to @json. Workers have
+ * been killed then, and may still be dying.
+ */
 int ktstr_finish_(struct ktstr *t, struct buf *json, struct err *e);
 
 /* True while calls have a meaning. */
@@ -59,7 +62,6 @@ static inline bool ktstr_going_(const struct ktstr *t)
 }
 /* Records a failed call as "setup", ends the rest, and hands back e->code. */
 int ktstr_give_up_(struct ktstr *t, const struct err *e);
-int ktstr_crews_stop_(struct ktstr *t, const struct cgroup *in); /* NULL = all */
 /* Everything as it is now. */
 int ktstr_observe_(const struct ktstr *t, struct observed *ret);
 

@@ -266,21 +266,6 @@ static bool member_collect(struct member *m, bool killed)
 	return true;
 }
 
-/* Waits for the death of any one; false when patience is at its end. */
-static bool wait_for_deaths(struct crew *c, uint64_t until)
-{
-	SCOPED(mem_free) struct pollfd *p = calloc(c->nr, sizeof(*p));
-	uint64_t now = clock_ns();
-	unsigned nr = 0;
-
-	if (!p || now >= until)
-		return false;
-	for (unsigned i = 0; i < c->nr; i++)
-		if (c->member[i].pid)
-			p[nr++] = (struct pollfd){ .fd = c->member[i].pidfd, .events = POLLIN };
-	return poll(p, nr, (int)((until - now) / 1000000 + 1)) > 0;
-}
-
 static unsigned crew_collect(struct crew *c, bool killed)
 {
 	unsigned left = 0;
@@ -292,34 +277,64 @@ static unsigned crew_collect(struct crew *c, bool killed)
 
 static void crew_kill(struct crew *c)
 {
-	uint64_t until = clock_ns() + KILL_PATIENCE_NS;
-
 	crew_collect(c, false);
 	for (unsigned i = 0; i < c->nr; i++) {
-		if (c->member[i].pid) {
-			kill(-c->member[i].pid, SIGKILL);
-			kill(c->member[i].pid, SIGKILL);
-		}
+		if (!c->member[i].pid)
+			continue;
+		kill(-c->member[i].pid, SIGKILL);
+		kill(c->member[i].pid, SIGKILL);
 	}
-	while (crew_collect(c, true) && wait_for_deaths(c, until))
-		;
-	for (unsigned i = 0; i < c->nr; i++)
-		c->member[i].stuck = c->member[i].pid != 0;
 }
 
-int crew_stop(struct crew *c, struct err *e)
+int crews_halt(struct crew *const *c, size_t nr, struct err *e)
 {
-	if (!c->shared)
-		return 0;
-	struct worker_stats *final = calloc(c->nr, sizeof(*final));
-	if (!final)
-		return err_sys(e, -ENOMEM, "workers of %s: statistics", c->plan.cgroup->name);
-	crew_read(c, final);
-	c->final = final;
-	crew_kill(c);
-	munmap(c->slot, c->shared_len);
-	c->shared = NULL;
+	for (size_t i = 0; i < nr; i++) {
+		if (c[i]->final)
+			continue;
+		struct worker_stats *final = calloc(c[i]->nr, sizeof(*final));
+		if (!final)
+			return err_sys(e, -ENOMEM, "workers of %s: statistics",
+				       c[i]->plan.cgroup->name);
+		crew_read(c[i], final);
+		c[i]->final = final;
+	}
+	for (size_t i = 0; i < nr; i++)
+		crew_kill(c[i]);
 	return 0;
+}
+
+/* Waits for any death. False when time is up, or when there is nothing to wait with. */
+static bool wait_for_deaths(struct crew *const *c, size_t nr, unsigned left, uint64_t until)
+{
+	SCOPED(mem_free) struct pollfd *p = calloc(left, sizeof(*p));
+	uint64_t now = clock_ns();
+	unsigned n = 0;
+
+	if (!p || now >= until)
+		return false;
+	for (size_t i = 0; i < nr; i++)
+		for (unsigned k = 0; k < c[i]->nr; k++)
+			if (c[i]->member[k].pid)
+				p[n++] = (struct pollfd){
+					.fd = c[i]->member[k].pidfd,
+					.events = POLLIN,
+				};
+	return poll(p, n, (int)((until - now) / 1000000 + 1)) > 0;
+}
+
+void crews_bury(struct crew *const *c, size_t nr)
+{
+	uint64_t until = clock_ns() + KILL_PATIENCE_NS;
+	unsigned left;
+
+	do {
+		left = 0;
+		for (size_t i = 0; i < nr; i++)
+			left += crew_collect(c[i], true);
+	} while (left && wait_for_deaths(c, nr, left, until));
+	for (size_t i = 0; i < nr; i++)
+		for (unsigned k = 0; k < c[i]->nr; k++)
+			c[i]->member[k].stuck = c[i]->member[k].pid != 0;
 }
 
 void crew_destroy(struct crew *c)
@@ -328,6 +343,7 @@ void crew_destroy(struct crew *c)
 		return;
 	if (c->shared) {
 		crew_kill(c);
+		crews_bury(&c, 1);
 		munmap(c->slot, c->shared_len);
 	}
 	for (unsigned i = 0; c->member && i < c->nr; i++)
@@ -347,16 +363,13 @@ static void join(struct cpuset *into, const struct cpuset *from)
 
 void crew_cpus_changing(struct crew *c, const struct cpuset *to)
 {
-	if (c->shared)
-		join(&c->allowed[c->shared->epoch], to);
+	join(&c->allowed[c->shared->epoch], to);
 	c->unsteady = "its CPUs changed meanwhile";
 }
 
 /* When epochs have run out, the last one allows whatever it has allowed: lenient, never wrong. */
 void crew_cpus_changed(struct crew *c, const struct cpuset *to)
 {
-	if (!c->shared)
-		return;
 	uint32_t next = MIN(c->shared->epoch + 1, CPU_EPOCHS - 1u);
 	join(&c->allowed[next], to);
 	__atomic_store_n(&c->shared->epoch, next, __ATOMIC_RELEASE);

@@ -42,13 +42,13 @@ struct crew {
 	const struct work_type *type;
 	unsigned nr;
 	struct member *member;
-	struct crew_shared *shared; /* NULL once stopped; in one mapping with the next two */
+	struct crew_shared *shared; /* in one mapping with the next two */
 	struct work_group *group;
 	struct slot *slot;
 	size_t shared_len;
 	uint64_t started_ns;		   /* 0 = not yet */
 	struct cpuset allowed[CPU_EPOCHS]; /* by the cpuset */
-	struct worker_stats *final;	   /* what they had done when stopped */
+	struct worker_stats *final;	   /* what they had done when halted, NULL before */
 	const char *unsteady;
 };
 
@@ -62,8 +62,10 @@ void crew_take_stock(struct crew *c);
 void crew_start(struct crew *c, uint64_t now);
 /* Writes crew->nr statistics as of now. */
 void crew_read(const struct crew *c, struct worker_stats *ret);
-/* Measures for the last time, kills and collects. Blocks for one second at most. */
-int crew_stop(struct crew *c, struct err *e);
+/* Measures all of them for the last time, then kills them. Those halted before are left alone. */
+int crews_halt(struct crew *const *c, size_t nr, struct err *e);
+/* Waits until they are dead, for one second at most; who is not by then is stuck. */
+void crews_bury(struct crew *const *c, size_t nr);
 /* Around a change of what the crew's cgroup may use: widens first, narrows afterwards. */
 void crew_cpus_changing(struct crew *c, const struct cpuset *to);
 void crew_cpus_changed(struct crew *c, const struct cpuset *to);

@@ -114,6 +114,7 @@ static void read_open_gap(const struct crew *c, const struct slot *s, pid_t pid,
 		ret->gap_cpu = shared_get(&s->cpu);
 	}
 	ret->delay_ns += open;
+	ret->overdue_ns = open;
 }
 
 static void read_member(const struct crew *c, unsigned i, uint64_t now, struct worker_stats *ret)

@@ -79,6 +79,26 @@ uint64_t ktstr_seed(struct ktstr *t)
 
 /* --- cgroups ------------------------------------------------------------------------------ */
 
+/* All workers of a cgroup are gone when this returns, but for those that cannot even die. */
+static int stop_workers(struct ktstr *t, const struct cgroup *in)
+{
+	SCOPED(mem_free) struct crew **c = calloc(t->nr_crews + 1, sizeof(*c));
+	struct err e;
+	size_t nr = 0;
+
+	if (!c) {
+		err_sys(&e, -ENOMEM, "workers of %s", in->name);
+		return ktstr_give_up_(t, &e);
+	}
+	for (size_t i = 0; i < t->nr_crews; i++)
+		if (t->crews[i]->plan.cgroup == in && !t->crews[i]->final)
+			c[nr++] = t->crews[i];
+	if (crews_halt(c, nr, &e) < 0)
+		return ktstr_give_up_(t, &e);
+	crews_bury(c, nr);
+	return 0;
+}
+
 static int find(struct ktstr *t, const char *name, struct cgroup **ret)
 {
 	struct err e;
@@ -114,7 +134,7 @@ int ktstr_cgroup_remove(struct ktstr *t, const char *cgroup)
 	int r = find(t, cgroup, &c);
 
 	if (!r)
-		r = ktstr_crews_stop_(t, c);
+		r = stop_workers(t, c);
 	if (r < 0)
 		return r;
 	r = cgroup_remove(&t->cgroups, c, &e);
@@ -135,7 +155,7 @@ static void each_crew_within(struct ktstr *t, const struct cgroup *c, const stru
 			     void (*call)(struct crew *crew, const struct cpuset *to))
 {
 	for (size_t i = 0; i < t->nr_crews; i++)
-		if (is_within(t, t->crews[i]->plan.cgroup, c))
+		if (!t->crews[i]->final && is_within(t, t->crews[i]->plan.cgroup, c))
 			call(t->crews[i], to);
 }
 
@@ -243,7 +263,7 @@ int ktstr_workers_stop(struct ktstr *t, const char *cgroup)
 	struct cgroup *c;
 	int r = find(t, cgroup, &c);
 
-	return r < 0 ? r : ktstr_crews_stop_(t, c);
+	return r < 0 ? r : stop_workers(t, c);
 }
 
 int ktstr_workers_move(struct ktstr *t, const char *from, const char *to)
@@ -255,7 +275,7 @@ int ktstr_workers_move(struct ktstr *t, const char *from, const char *to)
 	if (!r)
 		r = find(t, to, &b);
 	for (size_t i = 0; !r && a != b && i < t->nr_crews; i++)
-		if (t->crews[i]->plan.cgroup == a && t->crews[i]->shared &&
+		if (t->crews[i]->plan.cgroup == a && !t->crews[i]->final &&
 		    crew_move(t->crews[i], b, &e) < 0)
 			r = ktstr_give_up_(t, &e);
 	return r;

@@ -20,6 +20,7 @@ struct worker_stats {
 	bool delay_known;      /* schedstat was readable */
 	bool began;	       /* it ran at all */
 	bool waiting;	       /* at the end it waited on purpose, and nobody had woken it */
+	uint64_t overdue_ns;   /* at the end it should have been running for so long */
 	uint64_t gap_ns;       /* longest time between checkpoints that was no intended wait */
 	uint64_t gap_at_ns;    /* its beginning, since it was let go */
 	uint32_t gap_cpu;      /* where it was seen last before it */
