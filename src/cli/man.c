@@ -176,7 +176,8 @@ static void put_head(struct buf *b, const char *page, const char *summary)
 {
 	buf_puts(b, ".TH ");
 	put_text(b, page);
-	buf_printf(b, " 1 \"\" \"ktstr %s\" \"ktstr manual\"\n.SH NAME\n", ktstr_version);
+	buf_printf(b, " 1 \"\" \"ktstr %s\" \"ktstr manual\"\n.nh\n.ad l\n.SH NAME\n",
+		   ktstr_version);
 	put_text(b, page);
 	buf_puts(b, " \\- ");
 	put_text(b, summary);

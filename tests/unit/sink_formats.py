@@ -54,6 +54,15 @@ def play(scenario, form, *more):
     return text
 
 
+def fields(value):
+    """The names of all members, however deep."""
+    if isinstance(value, list):
+        return {k for v in value for k in fields(v)}
+    if isinstance(value, dict):
+        return set(value) | {k for v in value.values() for k in fields(v)}
+    return set()
+
+
 def check_json(scenario, text):
     events = [json.loads(line) for line in text.splitlines()]
     kinds = [e['event'] for e in events]
@@ -69,6 +78,8 @@ def check_json(scenario, text):
     expect('end', tuple(end[k] for k in ('passed', 'failed', 'inconclusive', 'skipped', 'not_run')), want)
     expect('interrupted', end['interrupted'], scenario in ('interrupted', 'empty'))
     expect('wall', end['wall_ns'], 15_200_000_000)
+    said = set(re.findall(r'`(\w+)`', open(os.path.join(HERE, '../../docs/output.md')).read()))
+    expect('fields docs/output.md keeps quiet about', {k for e in events for k in fields(e)} - said, set())
     for c in cells:
         expect('seed of a cell', c['seed'], 'f' * 16)
         expect('time', c['times']['total'], 4_100_000_000)
