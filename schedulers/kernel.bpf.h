@@ -28,7 +28,6 @@ enum sched_policy {
 #define SCX_KICK_IDLE 1ULL
 #define SCX_TASK_QUEUED 1U
 #define SCX_OPS_ENQ_LAST 2ULL
-#define SCX_ENQ_WAKEUP 1ULL
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -112,12 +111,13 @@ __s32 scx_bpf_create_dsq(__u64 dsq, __s32 node) __ksym;
 __s32 scx_bpf_select_cpu_dfl(struct task_struct *p, __s32 prev_cpu, __u64 wake_flags,
 			     bool *is_idle) __ksym;
 __s32 scx_bpf_pick_idle_cpu(const struct cpumask *allowed, __u64 flags) __ksym;
-__s32 scx_bpf_dsq_nr_queued(__u64 dsq) __ksym;
 __s32 scx_bpf_task_cpu(const struct task_struct *p) __ksym;
 void scx_bpf_kick_cpu(__s32 cpu, __u64 flags) __ksym;
 void scx_bpf_error_bstr(char *fmt, unsigned long long *data, __u32 data__sz) __ksym;
 bool bpf_cpumask_test_cpu(__u32 cpu, const struct cpumask *mask) __ksym;
-__u32 scx_bpf_nr_cpu_ids(void) __ksym;
+__u32 bpf_cpumask_any_distribute(const struct cpumask *mask) __ksym;
+void bpf_rcu_read_lock(void) __ksym;
+void bpf_rcu_read_unlock(void) __ksym;
 int bpf_iter_scx_dsq_new(struct bpf_iter_scx_dsq *it, __u64 dsq, __u64 flags) __ksym;
 struct task_struct *bpf_iter_scx_dsq_next(struct bpf_iter_scx_dsq *it) __ksym;
 void bpf_iter_scx_dsq_destroy(struct bpf_iter_scx_dsq *it) __ksym;

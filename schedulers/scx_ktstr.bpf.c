@@ -20,7 +20,6 @@ enum queue {
 /* Starved tasks give way soon after something better turns up. */
 #define STARVED_SLICE_NS 1000000ULL
 #define WEIGHT_NORMAL 100ULL
-#define MAX_CPUS 1024 /* the verifier wants an end */
 
 struct task_ctx {
 	__u64 vtime;
@@ -117,7 +116,7 @@ static bool is_starved(struct task_struct *p)
 
 static bool is_shut_out(struct task_struct *p, __s32 cpu)
 {
-	return cpu == config.ignored_cpu && is_victim(p);
+	return config.ignored_cpu >= 0 && cpu == config.ignored_cpu && is_victim(p);
 }
 
 /* Adds what @p has run since it was last charged, and moves the common clock along. */
@@ -153,14 +152,12 @@ static void kick_idle(struct task_struct *p)
  */
 static void kick_elsewhere(struct task_struct *p)
 {
-	__u32 nr_cpus = scx_bpf_nr_cpu_ids();
+	__u32 cpu = bpf_cpumask_any_distribute(p->cpus_ptr);
 
-	for (__u32 cpu = 0; cpu < MAX_CPUS && cpu < nr_cpus; cpu++) {
-		if ((__s32)cpu == config.ignored_cpu || !bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
-			continue;
+	if ((__s32)cpu == config.ignored_cpu)
+		cpu = bpf_cpumask_any_distribute(p->cpus_ptr); /* the next one of the mask */
+	if ((__s32)cpu != config.ignored_cpu)
 		scx_bpf_kick_cpu(cpu, 0);
-		break;
-	}
 }
 
 /* Nobody saves up virtual time by sleeping. */
@@ -224,8 +221,7 @@ static bool has_better(__s32 cpu, __u64 vtime)
 	struct task_struct *p;
 	bool better = false;
 
-	bpf_for_each(scx_dsq, p, QUEUE_FAIR, 0)
-	{
+	bpf_for_each(scx_dsq, p, QUEUE_FAIR, 0) {
 		if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
 			continue;
 		better = before(p->scx.dsq_vtime, vtime);
@@ -310,8 +306,8 @@ static int delay_over(void *map, int *key, struct timer_slot *slot)
 	__u64 next = now + config.delay_ns;
 	struct task_struct *p;
 
-	bpf_for_each(scx_dsq, p, QUEUE_DELAYED, 0)
-	{
+	bpf_rcu_read_lock();
+	bpf_for_each(scx_dsq, p, QUEUE_DELAYED, 0) {
 		struct task_ctx *t = task_ctx(p);
 
 		if (before(now, p->scx.dsq_vtime)) {
@@ -324,6 +320,7 @@ static int delay_over(void *map, int *key, struct timer_slot *slot)
 		/* It may be going idle right now, not to be seen as such yet. */
 		scx_bpf_kick_cpu(scx_bpf_task_cpu(p), 0);
 	}
+	bpf_rcu_read_unlock();
 	bpf_timer_start(&slot->timer, next - now, 0);
 	return 0;
 }
