@@ -15,6 +15,7 @@
 
 #define PF_KTHREAD 0x00200000
 #define CLOCK_MONOTONIC 1
+#define ENOMEM 12
 #define ECANCELED 125
 
 enum sched_policy {
@@ -26,6 +27,7 @@ enum sched_policy {
 /* Values of the kernel's interface that never changed; names as in kernel/sched/ext_internal.h. */
 #define SCX_DSQ_LOCAL 0x8000000000000002ULL
 #define SCX_KICK_IDLE 1ULL
+#define ROOT_CGROUP_ID 1ULL
 #define SCX_TASK_QUEUED 1U
 #define SCX_OPS_ENQ_LAST 2ULL
 
@@ -37,6 +39,7 @@ struct cpumask {
 };
 
 struct kernfs_node {
+	__u64 id;
 	const char *name;
 };
 
@@ -79,9 +82,16 @@ struct scx_exit_info {
 	char *dump;
 };
 
+struct scx_init_task_args {
+	struct cgroup *cgroup;
+};
+
+struct scx_cgroup_init_args {
+	__u32 weight;
+};
+
 #pragma clang attribute pop
 
-struct scx_init_task_args;
 struct bpf_iter_scx_dsq {
 	__u64 opaque[6];
 } __attribute__((aligned(8)));
@@ -93,12 +103,19 @@ struct bpf_iter_scx_dsq {
 struct sched_ext_ops {
 	__u32 timeout_ms;
 	__u32 exit_dump_len;
+	/* Only in kernels with CONFIG_EXT_GROUP_SCHED. */
+	__s32 (*cgroup_init)(struct cgroup *cgrp, struct scx_cgroup_init_args *args);
+	void (*cgroup_exit)(struct cgroup *cgrp);
+	void (*cgroup_move)(struct task_struct *p, struct cgroup *from, struct cgroup *to);
+	void (*cgroup_set_weight)(struct cgroup *cgrp, __u32 weight);
 	__u64 flags;
 	__s32 (*select_cpu)(struct task_struct *p, __s32 prev_cpu, __u64 wake_flags);
 	void (*enqueue)(struct task_struct *p, __u64 enq_flags);
 	void (*dispatch)(__s32 cpu, struct task_struct *prev);
+	void (*runnable)(struct task_struct *p, __u64 enq_flags);
 	void (*running)(struct task_struct *p);
 	void (*stopping)(struct task_struct *p, bool runnable);
+	void (*quiescent)(struct task_struct *p, __u64 deq_flags);
 	void (*enable)(struct task_struct *p);
 	__s32 (*init_task)(struct task_struct *p, struct scx_init_task_args *args);
 	__s32 (*init)(void);

@@ -20,10 +20,19 @@ enum queue {
 /* Starved tasks give way soon after something better turns up. */
 #define STARVED_SLICE_NS 1000000ULL
 #define WEIGHT_NORMAL 100ULL
+#define MAX_CPUS 1024
 
 struct task_ctx {
 	__u64 vtime;
-	__u64 since; /* when the running task was last charged */
+	__u64 since;		   /* when the running task was last charged */
+	__u64 group;		   /* id of its cgroup */
+	__u64 counted_in, counted; /* the group that has it as runnable, and with which weight */
+};
+
+/* A cgroup gets CPU time by its cpu.weight, whatever the number of its tasks. */
+struct group {
+	__u64 weight;
+	__u64 load; /* weights of its runnable tasks */
 };
 
 struct {
@@ -32,6 +41,13 @@ struct {
 	__type(key, int);
 	__type(value, struct task_ctx);
 } tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct group);
+} groups SEC(".maps");
 
 enum timer {
 	TIMER_DELAY,
@@ -55,8 +71,13 @@ struct {
 	__uint(max_entries, 4 * SCX_KTSTR_DUMP_LEN);
 } exits SEC(".maps");
 
-/* How far the most advanced task has come. Written without a lock: being late is harmless. */
+/*
+ * How far the most advanced task has come, and the one each CPU started last. Tasks that may not run
+ * everywhere are measured by the latter: where CPUs are shared unequally, time passes unequally.
+ * Written without a lock, being late is harmless.
+ */
 static __u64 vtime_now;
+static __u64 cpu_vtime[MAX_CPUS];
 static int stalled_pid;
 
 static bool before(__u64 a, __u64 b)
@@ -119,20 +140,38 @@ static bool is_shut_out(struct task_struct *p, __s32 cpu)
 	return config.ignored_cpu >= 0 && cpu == config.ignored_cpu && is_victim(p);
 }
 
-/* Adds what @p has run since it was last charged, and moves the common clock along. */
+/* @ns of running, in virtual time of @p. Root's tasks compete one by one, as under EEVDF. */
+static __u64 in_vtime(struct task_struct *p, struct task_ctx *t, __u64 ns)
+{
+	__u64 weight = p->scx.weight ? p->scx.weight : 1;
+	struct group *g = NULL;
+
+	if (t->group != ROOT_CGROUP_ID)
+		g = bpf_map_lookup_elem(&groups, &t->group);
+	if (!g || !g->weight)
+		return ns * WEIGHT_NORMAL / weight;
+	return ns * WEIGHT_NORMAL * (g->load > weight ? g->load : weight) / (weight * g->weight);
+}
+
+/* Adds what @p has run since it was last charged. */
 static void charge(struct task_struct *p, struct task_ctx *t)
 {
 	__u64 now = bpf_ktime_get_ns();
-	__u64 weight = p->scx.weight;
 
-	t->vtime += (now - t->since) * WEIGHT_NORMAL / (weight ? weight : 1);
+	t->vtime += in_vtime(p, t, now - t->since);
 	t->since = now;
 }
 
-static void advance_clock(__u64 vtime)
+static __u64 *clock_of(struct task_struct *p)
 {
-	if (before(vtime_now, vtime))
-		vtime_now = vtime;
+	return &cpu_vtime[scx_bpf_task_cpu(p) & (MAX_CPUS - 1)];
+}
+
+static void advance_clocks(struct task_struct *p, struct task_ctx *t)
+{
+	if (before(vtime_now, t->vtime))
+		vtime_now = t->vtime;
+	*clock_of(p) = t->vtime;
 }
 
 /* Wakes an idle CPU that may run @p, which waits in a shared queue. */
@@ -160,11 +199,23 @@ static void kick_elsewhere(struct task_struct *p)
 		scx_bpf_kick_cpu(cpu, 0);
 }
 
-/* Nobody saves up virtual time by sleeping. */
-static __u64 vtime_within_reach(struct task_ctx *t)
+/*
+ * Nobody saves up virtual time by sleeping, and nobody brings a debt from CPUs where time passes
+ * faster: two slices is what a task that just ran may owe.
+ */
+static __u64 place(struct task_struct *p, struct task_ctx *t)
 {
-	if (before(t->vtime, vtime_now - config.slice_ns))
-		t->vtime = vtime_now - config.slice_ns;
+	bool everywhere = p->nr_cpus_allowed >= (int)config.nr_cpus;
+	__u64 now = everywhere ? vtime_now : *clock_of(p);
+
+	if (before(t->vtime, now - config.slice_ns)) {
+		t->vtime = now - config.slice_ns;
+	} else if (!everywhere) {
+		__u64 latest = now + in_vtime(p, t, 2 * config.slice_ns);
+
+		if (before(latest, t->vtime))
+			t->vtime = latest;
+	}
 	return t->vtime;
 }
 
@@ -206,10 +257,9 @@ void BPF_PROG(ktstr_enqueue, struct task_struct *p, __u64 enq_flags)
 		return;
 	}
 	if (is_starved(p))
-		dsq_insert_vtime(p, QUEUE_STARVED, STARVED_SLICE_NS, vtime_within_reach(t),
-				 enq_flags);
+		dsq_insert_vtime(p, QUEUE_STARVED, STARVED_SLICE_NS, place(p, t), enq_flags);
 	else
-		dsq_insert_vtime(p, QUEUE_FAIR, config.slice_ns, vtime_within_reach(t), enq_flags);
+		dsq_insert_vtime(p, QUEUE_FAIR, config.slice_ns, place(p, t), enq_flags);
 	kick_idle(p);
 	if (is_shut_out(p, scx_bpf_task_cpu(p)))
 		kick_elsewhere(p);
@@ -233,7 +283,7 @@ static bool has_better(__s32 cpu, __u64 vtime)
 /* @prev may go on: give it another slice, with its account up to date. */
 static void keep_running(struct task_struct *prev, struct task_ctx *t, __u64 slice)
 {
-	advance_clock(t->vtime);
+	advance_clocks(prev, t);
 	task_set_slice(prev, slice);
 }
 
@@ -272,7 +322,7 @@ void BPF_PROG(ktstr_running, struct task_struct *p)
 	if (!t)
 		return;
 	t->since = bpf_ktime_get_ns();
-	advance_clock(t->vtime);
+	advance_clocks(p, t);
 }
 
 SEC("struct_ops/ktstr_stopping")
@@ -282,6 +332,31 @@ void BPF_PROG(ktstr_stopping, struct task_struct *p, bool runnable)
 
 	if (t)
 		charge(p, t);
+}
+
+SEC("struct_ops/ktstr_runnable")
+void BPF_PROG(ktstr_runnable, struct task_struct *p, __u64 enq_flags)
+{
+	struct task_ctx *t = task_ctx(p);
+	struct group *g = t ? bpf_map_lookup_elem(&groups, &t->group) : NULL;
+
+	if (!g)
+		return;
+	t->counted_in = t->group;
+	t->counted = p->scx.weight;
+	__sync_fetch_and_add(&g->load, t->counted);
+}
+
+SEC("struct_ops/ktstr_quiescent")
+void BPF_PROG(ktstr_quiescent, struct task_struct *p, __u64 deq_flags)
+{
+	struct task_ctx *t = task_ctx(p);
+	struct group *g = t ? bpf_map_lookup_elem(&groups, &t->counted_in) : NULL;
+
+	if (!g)
+		return;
+	__sync_fetch_and_sub(&g->load, t->counted);
+	t->counted = 0;
 }
 
 SEC("struct_ops/ktstr_enable")
@@ -296,7 +371,49 @@ void BPF_PROG(ktstr_enable, struct task_struct *p)
 SEC("struct_ops.s/ktstr_init_task")
 __s32 BPF_PROG(ktstr_init_task, struct task_struct *p, struct scx_init_task_args *args)
 {
-	return bpf_task_storage_get(&tasks, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE) ? 0 : -12;
+	struct task_ctx *t = bpf_task_storage_get(&tasks, p, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!t)
+		return -ENOMEM;
+	if (bpf_core_field_exists(args->cgroup))
+		t->group = args->cgroup->kn->id;
+	return 0;
+}
+
+SEC("struct_ops.s/ktstr_cgroup_init")
+__s32 BPF_PROG(ktstr_cgroup_init, struct cgroup *cgrp, struct scx_cgroup_init_args *args)
+{
+	struct group g = { .weight = args->weight };
+	__u64 id = cgrp->kn->id;
+
+	return bpf_map_update_elem(&groups, &id, &g, BPF_ANY);
+}
+
+SEC("struct_ops.s/ktstr_cgroup_exit")
+void BPF_PROG(ktstr_cgroup_exit, struct cgroup *cgrp)
+{
+	__u64 id = cgrp->kn->id;
+
+	bpf_map_delete_elem(&groups, &id);
+}
+
+SEC("struct_ops/ktstr_cgroup_move")
+void BPF_PROG(ktstr_cgroup_move, struct task_struct *p, struct cgroup *from, struct cgroup *to)
+{
+	struct task_ctx *t = task_ctx(p);
+
+	if (t)
+		t->group = to->kn->id;
+}
+
+SEC("struct_ops/ktstr_cgroup_set_weight")
+void BPF_PROG(ktstr_cgroup_set_weight, struct cgroup *cgrp, __u32 weight)
+{
+	__u64 id = cgrp->kn->id;
+	struct group *g = bpf_map_lookup_elem(&groups, &id);
+
+	if (g)
+		g->weight = weight;
 }
 
 /* Lets through what has waited long enough and comes back when the next one has. */
@@ -314,7 +431,7 @@ static int delay_over(void *map, int *key, struct timer_slot *slot)
 			next = p->scx.dsq_vtime;
 			break;
 		}
-		if (!t || !dsq_move_vtime(LOOP_ITER, p, QUEUE_FAIR, vtime_within_reach(t)))
+		if (!t || !dsq_move_vtime(LOOP_ITER, p, QUEUE_FAIR, place(p, t)))
 			continue;
 		kick_idle(p);
 		/* It may be going idle right now, not to be seen as such yet. */
@@ -387,10 +504,16 @@ struct sched_ext_ops ktstr_ops = {
 	.select_cpu = (void *)ktstr_select_cpu,
 	.enqueue = (void *)ktstr_enqueue,
 	.dispatch = (void *)ktstr_dispatch,
+	.runnable = (void *)ktstr_runnable,
 	.running = (void *)ktstr_running,
 	.stopping = (void *)ktstr_stopping,
+	.quiescent = (void *)ktstr_quiescent,
 	.enable = (void *)ktstr_enable,
 	.init_task = (void *)ktstr_init_task,
+	.cgroup_init = (void *)ktstr_cgroup_init,
+	.cgroup_exit = (void *)ktstr_cgroup_exit,
+	.cgroup_move = (void *)ktstr_cgroup_move,
+	.cgroup_set_weight = (void *)ktstr_cgroup_set_weight,
 	.init = (void *)ktstr_init,
 	.exit = (void *)ktstr_exit,
 	.name = "ktstr",

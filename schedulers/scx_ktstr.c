@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "base/io.h"
@@ -43,7 +44,7 @@ static const char usage_text[] =
 	"Usage: scx_ktstr [OPTION]...\n"
 	"A fair sched_ext scheduler that can be told to misbehave towards ordinary user tasks.\n"
 	"\n"
-	"  --slice-us N        time slice, default 5000\n"
+	"  --slice-us N        time slice, default 3000\n"
 	"  --watchdog-ms N     how long a runnable task may wait before the kernel ends the\n"
 	"                      scheduler, default 5000, at most 30000\n"
 	"  --stall COMM        never again dispatch the first task seen with this command name\n"
@@ -51,7 +52,8 @@ static const char usage_text[] =
 	"                      nothing else can run\n"
 	"  --ignore-cpu N      run no user task on CPU N\n"
 	"  --exit-error MS     report an error to the kernel MS milliseconds after attaching\n"
-	"  --slow-dispatch US  delay every dispatch of a user task by US microseconds\n"
+	"  --slow-dispatch US  delay every dispatch of a user task by US microseconds, at least "
+	"100\n"
 	"  --refuse-attach     fail to initialise\n"
 	"  --help, --version\n";
 
@@ -147,7 +149,7 @@ static int take_option(int id, const char *name, const char *arg, struct setting
 		c->error_after_ns = n * 1000000;
 		return r;
 	case OPT_SLOW_DISPATCH:
-		r = parse_number(name, arg, 1, 10000000, &n);
+		r = parse_number(name, arg, 100, 10000000, &n);
 		c->delay_ns = n * 1000;
 		return r;
 	case OPT_REFUSE_ATTACH:
@@ -223,6 +225,29 @@ static int set_map(struct bpf_object *obj, const char *name, const void *data, s
 	return 0;
 }
 
+/* libbpf refuses callbacks that the running kernel's table has no member for. */
+static bool kernel_has_cgroup_ops(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "sched_ext_ops", BTF_KIND_STRUCT) : -ENOENT;
+	const struct btf_type *ops = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	bool found = false;
+
+	for (int i = 0; ops && i < btf_vlen(ops) && !found; i++)
+		found = !strcmp(btf__name_by_offset(btf, btf_members(ops)[i].name_off),
+				"cgroup_init");
+	btf__free(btf);
+	return found;
+}
+
+static int set_knobs(struct bpf_object *obj, const struct scx_ktstr_knobs *knobs)
+{
+	bool cgroups = kernel_has_cgroup_ops();
+
+	return set_map(obj, SCX_KTSTR_OPS_MAP, knobs,
+		       cgroups ? offsetof(struct scx_ktstr_knobs, cgroup_ops) : sizeof(*knobs));
+}
+
 static int load(struct session *s, const struct settings *set)
 {
 	struct bpf_map *map;
@@ -234,7 +259,7 @@ static int load(struct session *s, const struct settings *set)
 	r = set_map(s->obj, SCX_KTSTR_CONFIG_MAP, &set->config, sizeof(set->config));
 	if (r < 0)
 		return r;
-	r = set_map(s->obj, SCX_KTSTR_OPS_MAP, &set->knobs, sizeof(set->knobs));
+	r = set_knobs(s->obj, &set->knobs);
 	if (r < 0)
 		return r;
 	if (access("/sys/kernel/sched_ext", F_OK) < 0)
@@ -317,9 +342,10 @@ int main(int argc, char **argv)
 {
 	struct settings set = {
 		.config = {
-			.slice_ns = 5000000,
+			.slice_ns = 3000000,
 			.ignored_cpu = SCX_KTSTR_NO_CPU,
 			.loader_tgid = getpid(),
+			.nr_cpus = sysconf(_SC_NPROCESSORS_ONLN),
 		},
 		.knobs = {
 			.timeout_ms = 5000,

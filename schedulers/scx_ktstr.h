@@ -20,18 +20,21 @@ struct scx_ktstr_config {
 	__u64 error_after_ns; /* scx_bpf_error() this long after init, 0 = never */
 	__s32 ignored_cpu;    /* no user task runs here, or SCX_KTSTR_NO_CPU */
 	__s32 loader_tgid;    /* never a victim of the misbehaviours */
+	__u32 nr_cpus;	      /* online */
 	__u32 refuse;	      /* ops.init fails */
 	__u32 stall, starve;  /* the names below are set */
-	__u32 reserved;
 	char stalled_comm[SCX_KTSTR_COMM_LEN];	   /* padded with NUL */
 	char starved_cgroup[SCX_KTSTR_CGROUP_LEN]; /* padded with NUL */
 };
 
 /* Leading members of the ops table, in this order, so that the loader can set them by offset. */
 #define SCX_KTSTR_OPS_MAP "ktstr_ops"
+#define SCX_KTSTR_NR_CGROUP_OPS 4
 struct scx_ktstr_knobs {
 	__u32 timeout_ms; /* how long a runnable task may wait before the kernel ends the scheduler */
 	__u32 exit_dump_len;
+	/* The callbacks about cgroups: zeroed where the kernel has no such members. */
+	__u64 cgroup_ops[SCX_KTSTR_NR_CGROUP_OPS];
 };
 
 /* One record of ring buffer EXIT_MAP: the kernel's last words, copied by ops.exit. */
