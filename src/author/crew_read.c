@@ -9,6 +9,8 @@
 #include "author/crew.h"
 #include "base/io.h"
 
+#define RUNNING_NS 1000000 /* whose checkpoint is younger is as good as running */
+
 /* State letter from /proc/PID/stat; the name before it may contain anything. 0 = unknown. */
 static char task_state(pid_t pid)
 {
@@ -53,20 +55,24 @@ void crew_take_stock(struct crew *c)
 	}
 }
 
-/* Since when it should have been running and is not; 0 = it is where it wants to be. */
-static uint64_t overdue_since(const struct slot *s, char state, bool *waiting)
+/* Since when it should have been running; 0 = it waits on purpose and nobody has woken it. */
+static uint64_t expected_since(const struct slot *s)
 {
 	uint64_t last = shared_get(&s->last_ns), woken = shared_get(&s->woken_ns);
 
-	*waiting = false;
-	if (state == 'Z' || state == 'X' || !state)
-		return 0;
 	if (!__atomic_load_n(&s->blocked, __ATOMIC_SEQ_CST))
 		return last;
-	if (state == 'R' && woken)
-		return woken > last ? woken : last;
-	*waiting = state != 'R';
-	return 0;
+	return woken && woken < last ? last : woken;
+}
+
+/* The state is asked for only where it matters: it costs more than all the rest. */
+static uint64_t overdue(const struct slot *s, pid_t pid, uint64_t since, uint64_t now)
+{
+	if (!since || now < since + RUNNING_NS)
+		return 0;
+	char state = task_state(pid);
+	bool wants_to = state == 'R' || !__atomic_load_n(&s->blocked, __ATOMIC_SEQ_CST);
+	return wants_to && state && state != 'Z' && state != 'X' ? now - since : 0;
 }
 
 static void read_used(const struct crew *c, const struct slot *s, const struct cpuset *own,
@@ -105,22 +111,23 @@ static void read_slot(const struct crew *c, const struct slot *s, struct worker_
 static void read_open_gap(const struct crew *c, const struct slot *s, pid_t pid, uint64_t now,
 			  struct worker_stats *ret)
 {
-	uint64_t since = overdue_since(s, task_state(pid), &ret->waiting);
-	uint64_t open = since && now > since ? now - since : 0;
+	uint64_t since = expected_since(s);
 
-	if (open > ret->gap_ns) {
-		ret->gap_ns = open;
-		ret->gap_at_ns = since - c->started_ns;
-		ret->gap_cpu = shared_get(&s->cpu);
-	}
-	ret->delay_ns += open;
-	ret->overdue_ns = open;
+	ret->overdue_ns = overdue(s, pid, since, now);
+	ret->waiting = shared_get(&s->blocked) && !ret->overdue_ns;
+	ret->delay_ns += ret->overdue_ns;
+	if (ret->overdue_ns <= ret->gap_ns)
+		return;
+	ret->gap_ns = ret->overdue_ns;
+	ret->gap_at_ns = since - c->started_ns;
+	ret->gap_cpu = shared_get(&s->cpu);
 }
 
-static void read_member(const struct crew *c, unsigned i, uint64_t now, struct worker_stats *ret)
+static void read_member(const struct crew *c, unsigned i, struct worker_stats *ret)
 {
 	const struct slot *s = &c->slot[i];
 	const struct member *m = &c->member[i];
+	uint64_t now = clock_ns();
 
 	*ret = (struct worker_stats){ .index = m->index };
 	read_slot(c, s, ret);
@@ -144,12 +151,10 @@ static void read_member(const struct crew *c, unsigned i, uint64_t now, struct w
 
 void crew_read(const struct crew *c, struct worker_stats *ret)
 {
-	uint64_t now = clock_ns();
-
 	for (unsigned i = 0; i < c->nr; i++) {
 		if (c->final)
 			ret[i] = c->final[i];
 		else
-			read_member(c, i, now, &ret[i]);
+			read_member(c, i, &ret[i]);
 	}
 }
