@@ -2,6 +2,7 @@
 #include "author/cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,6 +43,18 @@ static int real_remove(void *root, const char *name, struct err *e)
 	return rmdir(path) < 0 ? err_sys(e, -errno, "cannot be removed") : 0;
 }
 
+static int real_open(void *root, const char *name, int *ret, struct err *e)
+{
+	char path[PATH_CAP];
+
+	snprintf(path, sizeof(path), "%s/%s", (const char *)root, name);
+	int fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, -errno, "cannot be opened");
+	*ret = fd;
+	return 0;
+}
+
 struct cgroup_fs cgroup_fs_at(const char *root)
 {
 	union {
@@ -49,7 +62,7 @@ struct cgroup_fs cgroup_fs_at(const char *root)
 		void *out;
 	} ctx = { .in = root };
 
-	return (struct cgroup_fs){ real_make, real_write, real_remove, ctx.out };
+	return (struct cgroup_fs){ real_make, real_write, real_remove, real_open, ctx.out };
 }
 
 void cgroups_fini(struct cgroups *cs)
@@ -281,6 +294,13 @@ int cgroup_set_weight(struct cgroups *cs, struct cgroup *c, unsigned weight, str
 	if (!r)
 		c->weight = weight;
 	return r;
+}
+
+int cgroup_open(struct cgroups *cs, const struct cgroup *c, int *ret, struct err *e)
+{
+	int r = cs->fs.open(cs->fs.ctx, c->name, ret, e);
+
+	return r < 0 ? err_frame(e, "cgroup %s", c->name) : 0;
 }
 
 int cgroup_take(struct cgroups *cs, const struct cgroup *c, pid_t pid, struct err *e)

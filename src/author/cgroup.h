@@ -19,6 +19,8 @@ struct cgroup_fs {
 	int (*write)(void *ctx, const char *name, const char *file, const char *text,
 		     struct err *e);
 	int (*remove)(void *ctx, const char *name, struct err *e);
+	/* Its directory, to fork into; -1 where that is not possible, as with a recorder. */
+	int (*open)(void *ctx, const char *name, int *ret, struct err *e);
 	void *ctx; /* borrowed */
 };
 /* The real one below the directory @root (borrowed). */
@@ -55,6 +57,7 @@ int cgroups_find_past(const struct cgroups *cs, const char *name, struct cgroup 
 int cgroup_remove(struct cgroups *cs, struct cgroup *c, struct err *e);
 int cgroup_set_cpus(struct cgroups *cs, struct cgroup *c, const struct cpuset *cpus, struct err *e);
 int cgroup_set_weight(struct cgroups *cs, struct cgroup *c, unsigned weight, struct err *e);
+int cgroup_open(struct cgroups *cs, const struct cgroup *c, int *ret, struct err *e);
 int cgroup_take(struct cgroups *cs, const struct cgroup *c, pid_t pid, struct err *e);
 /* NULL at the top. */
 struct cgroup *cgroup_parent(const struct cgroups *cs, const struct cgroup *c);

@@ -2,6 +2,7 @@
 #include "author/crew.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -139,14 +140,23 @@ static void worker_comm(const struct crew *c, unsigned i, char comm[COMM_CAP])
 	memcpy(comm + keep, number, len + 1);
 }
 
-/* The name is inherited: the worker has it from its first instruction, and needs not run for it. */
-static pid_t fork_named(const char *comm)
+/*
+ * A fork with the right name and inside the cgroup from the first instruction: the worker need not
+ * run for either. Being forked into a cgroup is also much cheaper than being moved there.
+ */
+static pid_t fork_into(int cgroup, const char *comm, int *pidfd)
 {
+	struct clone_args how = {
+		.flags = CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uintptr_t)pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)(cgroup >= 0 ? cgroup : 0),
+	};
 	char own[COMM_CAP] = "";
 
 	prctl(PR_GET_NAME, own);
 	prctl(PR_SET_NAME, comm);
-	pid_t pid = fork();
+	pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof(how));
 	if (pid)
 		prctl(PR_SET_NAME, own);
 	return pid;
@@ -179,14 +189,11 @@ static int set_affinity(pid_t pid, const struct cpuset *cpus)
 static int member_place(struct crew *c, unsigned i, struct err *e)
 {
 	pid_t pid = c->member[i].pid;
-	int r = cgroup_take(c->plan.cgroups, c->plan.cgroup, pid, e);
 
-	if (r < 0)
-		return r;
 	if (c->plan.has_affinity) {
 		struct cpuset cpus = crew_affinity(c, i);
+		int r = set_affinity(pid, &cpus);
 
-		r = set_affinity(pid, &cpus);
 		if (r < 0)
 			return err_sys(e, r, "affinity");
 	}
@@ -195,7 +202,7 @@ static int member_place(struct crew *c, unsigned i, struct err *e)
 	return 0;
 }
 
-static int member_create(struct crew *c, unsigned i, struct err *e)
+static int member_create(struct crew *c, unsigned i, int cgroup, struct err *e)
 {
 	struct member *m = &c->member[i];
 	char comm[COMM_CAP];
@@ -203,16 +210,13 @@ static int member_create(struct crew *c, unsigned i, struct err *e)
 
 	m->index = c->plan.cgroup->next_worker++;
 	worker_comm(c, i, comm);
-	pid_t pid = fork_named(comm);
+	pid_t pid = fork_into(cgroup, comm, &m->pidfd);
 	if (!pid)
 		work(c, i, self);
 	if (pid < 0)
 		return err_sys(e, -errno, "worker %s: fork", comm);
 	m->pid = pid;
 	setpgid(pid, pid); /* a group of its own, for the children of fork_exit */
-	m->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (m->pidfd < 0)
-		return err_sys(e, -errno, "worker %s: pidfd_open", comm);
 	int r = member_place(c, i, e);
 	return r < 0 ? err_frame(e, "worker %s", comm) : 0;
 }
@@ -220,6 +224,7 @@ static int member_create(struct crew *c, unsigned i, struct err *e)
 int crew_create(const struct crew_plan *plan, struct crew **ret, struct err *e)
 {
 	SCOPED(crew_destroy) struct crew *c = crew_alloc(plan);
+	SCOPED(close_fd) int cgroup = -1;
 
 	if (!c || !c->member)
 		return err_sys(e, -ENOMEM, "workers of %s", plan->cgroup->name);
@@ -227,9 +232,11 @@ int crew_create(const struct crew_plan *plan, struct crew **ret, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "workers of %s: shared memory", plan->cgroup->name);
 	c->allowed[0] = cgroup_cpus(plan->cgroups, plan->cgroup, &plan->all);
-	r = crew_prepare(c, e);
+	r = cgroup_open(plan->cgroups, plan->cgroup, &cgroup, e);
+	if (!r)
+		r = crew_prepare(c, e);
 	for (unsigned i = 0; !r && i < c->nr; i++)
-		r = member_create(c, i, e);
+		r = member_create(c, i, cgroup, e);
 	crew_close_fds(c);
 	if (r < 0)
 		return r;

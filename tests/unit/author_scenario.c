@@ -57,6 +57,15 @@ static int fake_remove(void *ctx, const char *name, struct err *e)
 	return note_call(ctx, e, call);
 }
 
+static int fake_open(void *ctx, const char *name, int *ret, struct err *e)
+{
+	char call[200];
+
+	*ret = -1;
+	snprintf(call, sizeof(call), "open %s", name);
+	return note_call(ctx, e, call);
+}
+
 static void fake_send(void *ctx, uint16_t type, const void *payload, size_t len)
 {
 	struct record *rec = ctx;
@@ -122,7 +131,7 @@ static struct ktstr_setup setup_of(struct fixture *f, const char *limits)
 		.sysfs = sysfs,
 		.seed = 7,
 		.duration_ms = 100,
-		.fs = { fake_make, fake_write, fake_remove, &f->rec },
+		.fs = { fake_make, fake_write, fake_remove, fake_open, &f->rec },
 		.send = fake_send,
 		.send_ctx = &f->rec,
 	};
@@ -264,14 +273,14 @@ static void a_refused_cgroup_call_is_reported_once(void **state)
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
 
-	f->rec.fail_at = "cg_0/cgroup.procs";
+	f->rec.fail_at = "open cg_0";
 	ktstr_cgroup(t, "cg_0");
 	ktstr_spawn(t, "cg_0", .workers = 3);
 	ktstr_spawn(t, "cg_9");
 	ktstr_hold(t, KTSTR_FULL);
 	assert_int_equal(finish(f), OUTCOME_INCONCLUSIVE);
 	assert_int_equal(t->findings.nr, 1);
-	assert_string_equal(headline(f), "worker cg_0/0: cgroup cg_0: planted: Input/output error");
+	assert_string_equal(headline(f), "cgroup cg_0: planted: Input/output error");
 }
 
 static void the_wrong_machine_is_refused(void **state)
@@ -446,7 +455,7 @@ static void steps_change_cpus_workers_and_cgroups(void **state)
 						  "cg_0/cgroup.procs=PID\n"
 						  "remove cg_1\n"
 						  "make cg_1\n"
-						  "cg_1/cgroup.procs=PID\n"
+						  "open cg_1\n"
 						  "stage 5\n");
 }
 
