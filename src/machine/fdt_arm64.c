@@ -11,7 +11,6 @@
 #include "machine/fdt.h"
 #include "machine/memmap.h"
 
-#define PCI_PINS 4
 #define COMMAND_LINE_MAX 2047 /* COMMAND_LINE_SIZE of arch/arm64, less the NUL */
 
 enum { /* first cell of an interrupt */
@@ -31,7 +30,6 @@ enum { /* private interrupts, the same on every machine with a GIC (Arm BSA) */
 };
 enum phandle {
 	PHANDLE_GIC = 1,
-	PHANDLE_ITS,
 	PHANDLE_CLOCK,
 	PHANDLE_CPU = 0x1000,
 	PHANDLE_L2 = 0x2000,
@@ -213,17 +211,6 @@ static void put_cpus(struct dt *d, const struct topology *t)
 	dt_close(d);
 }
 
-static void put_its(struct dt *d, const struct board_range *its)
-{
-	dt_open(d, "msi-controller@%llx", (unsigned long long)its->base);
-	dt_put_str(d, "compatible", "arm,gic-v3-its");
-	put_reg(d, its);
-	dt_put_flag(d, "msi-controller");
-	dt_put_u32(d, "#msi-cells", 1);
-	dt_put_u32(d, "phandle", PHANDLE_ITS);
-	dt_close(d);
-}
-
 static void put_gic(struct dt *d, const struct fdt_board *b)
 {
 	const struct board_range *dist = part(b, PART_GIC_DIST), *first = part(b, PART_GIC_REDIST),
@@ -238,12 +225,8 @@ static void put_gic(struct dt *d, const struct fdt_board *b)
 	dt_put_u32(d, "#redistributor-regions", regions);
 	dt_put_u32(d, "#interrupt-cells", 3);
 	dt_put_flag(d, "interrupt-controller");
-	dt_put_u32(d, "#address-cells", 2);
-	dt_put_u32(d, "#size-cells", 2);
-	dt_put_flag(d, "ranges");
+	dt_put_u32(d, "#address-cells", 0);
 	dt_put_u32(d, "phandle", PHANDLE_GIC);
-	if (b->pci)
-		put_its(d, part(b, PART_GIC_ITS));
 	dt_close(d);
 }
 
@@ -300,54 +283,6 @@ static void put_virtio(struct dt *d, const struct board_range *slots, uint32_t n
 	}
 }
 
-/* Pin p of device n raises line (n + p) modulo four, as every PCI board wires them. */
-static void put_pci_pins(struct dt *d, uint32_t first_irq)
-{
-	uint32_t cells[PCI_PINS * PCI_PINS * 10], *at = cells;
-
-	for (uint32_t i = 0; i < PCI_PINS * PCI_PINS; i++) {
-		uint32_t device = i / PCI_PINS, pin = i % PCI_PINS;
-		const uint32_t row[] = {
-			device << 11,
-			0,
-			0,
-			pin + 1,
-			PHANDLE_GIC,
-			0,
-			0,
-			GIC_SPI,
-			first_irq + (device + pin) % PCI_PINS,
-			IRQ_LEVEL_HIGH,
-		};
-
-		memcpy(at, row, sizeof(row));
-		at += ARRAY_SIZE(row);
-	}
-	dt_put_u32(d, "#interrupt-cells", 1);
-	dt_put_cells(d, "interrupt-map", cells, ARRAY_SIZE(cells));
-	DT_CELLS(d, "interrupt-map-mask", (PCI_PINS - 1) << 11, 0, 0, 7);
-}
-
-static void put_pci(struct dt *d, const struct fdt_board *b)
-{
-	const struct board_range *config = part(b, PART_PCI_CONFIG),
-				 *ports = part(b, PART_PCI_PORTS), *mem = part(b, PART_PCI_MEMORY);
-	enum { PORTS = 0x1000000, MEMORY_32 = 0x2000000 }; /* IEEE 1275 PCI binding, phys.hi */
-
-	dt_open(d, "pcie@%llx", (unsigned long long)config->base);
-	dt_put_str(d, "compatible", "pci-host-ecam-generic");
-	dt_put_str(d, "device_type", "pci");
-	put_reg(d, config);
-	dt_put_u32(d, "#address-cells", 3);
-	dt_put_u32(d, "#size-cells", 2);
-	DT_CELLS(d, "bus-range", 0, (uint32_t)(config->size >> 20) - 1);
-	DT_CELLS(d, "ranges", PORTS, 0, 0, 0, (uint32_t)ports->base, 0, (uint32_t)ports->size,
-		 MEMORY_32, 0, (uint32_t)mem->base, 0, (uint32_t)mem->base, 0, (uint32_t)mem->size);
-	DT_CELLS(d, "msi-map", 0, PHANDLE_ITS, 0, 0x10000);
-	put_pci_pins(d, part(b, PART_PCI_PINS)->irq);
-	dt_close(d);
-}
-
 static int check(const struct fdt_board *b, struct err *e)
 {
 	const struct board_range *ram = part(b, PART_RAM), *slots = part(b, PART_VIRTIO_MMIO);
@@ -367,8 +302,6 @@ static int check(const struct fdt_board *b, struct err *e)
 	if (b->nr_virtio_mmio > slots->nr)
 		return err_set(e, -EINVAL, "board %s: %u virtio devices, room for %u",
 			       b->board->name, b->nr_virtio_mmio, slots->nr);
-	if (b->pci && !part(b, PART_PCI_CONFIG)->nr)
-		return err_set(e, -EINVAL, "board %s: no PCI", b->board->name);
 	if (b->bootargs && strlen(b->bootargs) > COMMAND_LINE_MAX)
 		return err_set(e, -EINVAL, "kernel command line: %zu bytes, at most %u",
 			       strlen(b->bootargs), COMMAND_LINE_MAX);
@@ -397,7 +330,5 @@ int fdt_describe_arm64(const struct fdt_board *b, struct buf *out, struct err *e
 	put_architecture(&d);
 	put_uart(&d, part(b, PART_UART_PL011));
 	put_virtio(&d, part(b, PART_VIRTIO_MMIO), b->nr_virtio_mmio);
-	if (b->pci)
-		put_pci(&d, b);
 	return dt_finish(&d, out, e);
 }

@@ -30,7 +30,6 @@ struct fdt_board {
 	uint64_t seed;	     /* what the seeds in chosen derive from */
 	bool kaslr;	     /* a kaslr-seed: a moved kernel, and with it page table isolation */
 	uint32_t nr_virtio_mmio; /* slots in use, from the first one on */
-	bool pci;		 /* a PCIe host bridge, with MSI */
 };
 
 /* Appends the blob. -EINVAL names what the board has no room for. */

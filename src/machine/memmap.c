@@ -9,15 +9,10 @@ const struct board board_qemu_virt = {
 	.name = "qemu-virt",
 	.part = {
 		[PART_GIC_DIST] = { 0x08000000, 64 * KIB, 1, NO_IRQ },
-		[PART_GIC_ITS] = { 0x08080000, 128 * KIB, 1, NO_IRQ },
 		[PART_GIC_REDIST] = { 0x080a0000, 128 * KIB, 123, NO_IRQ },
 		[PART_UART_PL011] = { 0x09000000, 4 * KIB, 1, 1 },
 		[PART_VIRTIO_MMIO] = { 0x0a000000, 512, 32, 16 },
-		[PART_PCI_MEMORY] = { 0x10000000, 0x2eff0000, 1, NO_IRQ },
-		[PART_PCI_PORTS] = { 0x3eff0000, 64 * KIB, 1, NO_IRQ },
-		[PART_PCI_PINS] = { 0, 0, 4, 3 },
 		[PART_RAM] = { 0x40000000, 255 * GIB, 1, NO_IRQ },
 		[PART_GIC_REDIST_MORE] = { 0x4000000000, 128 * KIB, 512, NO_IRQ },
-		[PART_PCI_CONFIG] = { 0x4010000000, 256 * MIB, 1, NO_IRQ },
 	},
 };

@@ -10,13 +10,8 @@ enum board_part {
 	PART_GIC_DIST,
 	PART_GIC_REDIST,      /* one frame pair per CPU */
 	PART_GIC_REDIST_MORE, /* for the CPUs that found no place in the first */
-	PART_GIC_ITS,
 	PART_UART_PL011,
 	PART_VIRTIO_MMIO,
-	PART_PCI_CONFIG,
-	PART_PCI_PORTS,
-	PART_PCI_MEMORY,
-	PART_PCI_PINS, /* no addresses, four interrupts */
 	PART_RAM,
 	NR_BOARD_PARTS,
 };

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 		b.bootargs = "console=ttyAMA0";
 		b.initrd_start = 0x48000000;
 		b.initrd_end = 0x48001234;
-		b.kaslr = b.pci = true;
+		b.kaslr = true;
 		b.nr_virtio_mmio = b.board->part[PART_VIRTIO_MMIO].nr;
 	}
 	if (fdt_describe_arm64(&b, &out, &e) < 0) {
