@@ -235,11 +235,13 @@ static int download(const struct apt *a, const struct packages *all, const char 
 /* Not the device trees of every board there is. */
 static bool is_kernel_file(const char *name)
 {
-	const char *rest = strncmp(name, "lib/modules/", 12) ? NULL : strchr(name + 12, '/');
+	static const char dir[] = "lib/modules/";
+	const char *below = strstr(name, dir);
 
-	if (rest)
-		return !strchr(rest + 1, '/') || is_module_file(rest + 1);
-	return !strncmp(name, "boot/", 5);
+	if (below != name)
+		return !strncmp(name, "boot/", 5);
+	const char *rest = strchr(below + strlen(dir), '/');
+	return rest && (!strchr(rest + 1, '/') || is_module_file(rest + 1));
 }
 
 static int unpack_one(const char *deb, const char *to, struct err *e)

@@ -17,18 +17,17 @@ static int choose_modules(const char *dir, struct origin *o, struct err *e)
 		path_format("%s/usr/lib/modules/%s", dir, o->release),
 		path_format("%s", dir),
 	};
+	struct stat st;
+	int r = 0;
 
 	for (size_t i = o->release[0] ? 0 : ARRAY_SIZE(tries) - 1; i < ARRAY_SIZE(tries); i++) {
-		struct stat st;
-
-		if (stat(tries[i].s, &st) < 0 && errno != ENOENT)
-			return err_sys(e, -errno, "modules directory %.200s", tries[i].s);
-		if (stat(tries[i].s, &st) == 0 && S_ISDIR(st.st_mode)) {
+		r = stat(tries[i].s, &st) < 0 ? -errno : 0;
+		if (r == 0 && S_ISDIR(st.st_mode)) {
 			o->modules = tries[i];
 			return 0;
 		}
 	}
-	return err_sys(e, -ENOTDIR, "modules directory %.200s", dir);
+	return err_sys(e, r ? r : -ENOTDIR, "modules directory %.200s", dir);
 }
 
 /* The contents were there before under another name: the newest name counts. */

@@ -295,6 +295,9 @@ static int take_modules(struct catalog *c, struct draft *d, const struct origin 
 		r = tree_measure(to.s, &sum, e);
 	if (r < 0)
 		return r;
+	if (!sum.nr)
+		return err_set(e, -ENOENT, "modules directory %.200s: no modules in it",
+			       o->modules.s);
 	m->nr_modules = sum.nr;
 	m->modules_bytes = sum.bytes;
 	return 0;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "catalog/cache.h"
 #include "catalog/debian.h"
 #include "catalog/origin.h"
@@ -79,6 +80,18 @@ static int resolve_debian(struct catalog *c, const char *spec, enum arch a, bool
 	return r < 0 ? r : debian_fetch(c, &s, !ask, p, ret, ret_new, e);
 }
 
+static int unknown(const char *spec, struct err *e)
+{
+	static const char *const names[] = { "debian", "debian:cloud", "debian:generic",
+					     "debian:rt" };
+	const char *near = name_nearest(spec, names, ARRAY_SIZE(names));
+
+	if (near)
+		return err_set(e, -EINVAL, "kernel \"%.100s\": not understood; did you mean %s?",
+			       spec, near);
+	return err_set(e, -EINVAL, "kernel \"%.100s\": not understood; name one as " FORMS, spec);
+}
+
 static int resolve(struct catalog *c, const char *spec, enum arch a, bool ask,
 		   const struct catalog_progress *p, struct kernel *ret, bool *ret_new,
 		   struct err *e)
@@ -95,7 +108,7 @@ static int resolve(struct catalog *c, const char *spec, enum arch a, bool ask,
 	case FORM_UNKNOWN:
 		break;
 	}
-	return err_set(e, -EINVAL, "kernel \"%.100s\": not understood; name one as " FORMS, spec);
+	return unknown(spec, e);
 }
 
 int catalog_resolve(struct catalog *c, const char *spec, enum arch a,

@@ -127,8 +127,9 @@ static int copy_one(void *ctx, const struct tree_file *f, struct err *e)
 int tree_copy(const char *from, const char *to, struct err *e)
 {
 	struct path root = path_format("%s", to);
+	int r = make_dirs(to, 0755, e);
 
-	return tree_walk(from, copy_one, root.s, e);
+	return r < 0 ? r : tree_walk(from, copy_one, root.s, e);
 }
 
 /* Names are ended and sizes given, so that no two different sets of files look alike. */
