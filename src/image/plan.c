@@ -16,6 +16,7 @@
 #include "image/ld_cache.h"
 #include "image/lib_search.h"
 #include "image/module_trace.h"
+#include "image/newc.h"
 
 #define LD_CACHE_PATH "/etc/ld.so.cache"
 
@@ -80,6 +81,9 @@ static int add(struct planner *w, struct plan_entry en)
 	SCOPED(mem_free) char *dir = strdup(en.guest);
 	int r = dir ? 0 : out_of_memory(w);
 
+	if (strlen(en.guest) > NEWC_PATH_MAX)
+		return err_set(w->e, -ENAMETOOLONG, "%s: its path in the guest is too long",
+			       en.source ? en.source : en.guest);
 	for (char *c = dir ? dir + 1 : NULL; !r && (c = strchr(c, '/')); *c++ = '/') {
 		*c = 0;
 		r = append(w, (struct plan_entry){ .guest = dir,
@@ -197,11 +201,13 @@ static int resolve(struct planner *w, const char *path, char **ret)
 	return r < 0 ? err_sys(w->e, r, "%s", path) : 0;
 }
 
-static bool is_sane_guest_path(const char *path)
+static bool is_guest_place(const char *path, bool directory)
 {
 	size_t len = strlen(path);
 
-	return *path == '/' && !strstr(path, "/../") && (len < 3 || strcmp(path + len - 3, "/.."));
+	if (*path != '/' || strstr(path, "/../") || (len > 2 && !strcmp(path + len - 3, "/..")))
+		return false;
+	return directory || path[strspn(path, "/")];
 }
 
 static int add_include(struct planner *w, const struct guest_include *inc)
@@ -209,16 +215,15 @@ static int add_include(struct planner *w, const struct guest_include *inc)
 	SCOPED(mem_free) char *host = NULL;
 	SCOPED(mem_free) char *guest = path_cleaned(inc->guest_path);
 	struct stat st;
+	int r = guest ? resolve(w, inc->host_path, &host) : out_of_memory(w);
 
-	if (!guest)
-		return out_of_memory(w);
-	if (!is_sane_guest_path(inc->guest_path))
-		return err_set(w->e, -EINVAL, "%s: \"%s\" is no place in the guest for it",
-			       inc->host_path, inc->guest_path);
-	int r = resolve(w, inc->host_path, &host);
 	if (r < 0)
 		return r;
-	if (lstat(host, &st) == 0 && S_ISDIR(st.st_mode))
+	bool directory = lstat(host, &st) == 0 && S_ISDIR(st.st_mode);
+	if (!is_guest_place(inc->guest_path, directory))
+		return err_set(w->e, -EINVAL, "%s: \"%s\" is no place in the guest for it",
+			       inc->host_path, inc->guest_path);
+	if (directory)
 		return add_tree(w, guest, host, inc->program);
 	r = add_file(w, ENTRY_FILE, guest, host, 0);
 	return !r && inc->program ? add_libraries_of(w, host, guest) : r;
