@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 WHAT, KTSTR = sys.argv[1], os.path.abspath(sys.argv[2])
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -75,8 +76,9 @@ def completed(*words):
         source "$1"; shift
         program=$1; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
         _ktstr "$program"; printf '%s\\n' "${COMPREPLY[@]}"'''
-    r = run('bash', '--norc', '-c', script, 'bash', os.path.join(ROOT, 'completions/ktstr.bash'), KTSTR,
-            *words, cwd=ROOT)
+    with tempfile.TemporaryDirectory() as cache:  # the user's own is none of a test's business
+        r = run('bash', '--norc', '-c', script, 'bash', os.path.join(ROOT, 'completions/ktstr.bash'),
+                KTSTR, *words, cwd=ROOT, env=dict(os.environ, KTSTR_CACHE_DIR=cache))
     expect(f'bash completing {words}', r.stderr, '')
     return r.stdout.split()
 
