@@ -501,8 +501,11 @@ static void inputs_that_changed_a_moment_ago_are_not_cached(void **state)
 static void builders_at_the_same_time_do_not_disturb_each_other(void **state)
 {
 	struct cached *c = make_cached();
+	char archive[PATH_MAX];
 	pid_t child[4];
 
+	assert_false(from_cache(c, "first"));
+	strcpy(archive, cached_file(c, ".newc"));
 	for (size_t i = 0; i < ARRAY_SIZE(child); i++) {
 		child[i] = fork();
 		assert_true(child[i] >= 0);
@@ -512,7 +515,7 @@ static void builders_at_the_same_time_do_not_disturb_each_other(void **state)
 			if (guest_image_open(&c->spec, &b, NULL) < 0)
 				_exit(1);
 			if (n % 5 == (int)i) /* now and then somebody damages the archive */
-				(void)!truncate(cached_file(c, ".newc"), 5000);
+				(void)!truncate(archive, 5000);
 			guest_build_fini(&b);
 		}
 		if (!child[i])
