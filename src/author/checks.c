@@ -189,9 +189,8 @@ static void judge_spread_of(const struct judge *j, const struct group_stats *g)
 		lo = !lo || delay_pct(w) < delay_pct(lo) ? w : lo;
 		hi = !hi || delay_pct(w) > delay_pct(hi) ? w : hi;
 	}
-	if (g->nr < 2 || !lo)
-		return cannot(j, g, RESULT_SPREAD, "spread",
-			      "it takes two workers that were runnable");
+	if (!lo)
+		return cannot(j, g, RESULT_SPREAD, "spread", "its workers were never runnable");
 	double spread = delay_pct(hi) - delay_pct(lo);
 	if (spread > j->limit)
 		findings_add(
@@ -319,26 +318,72 @@ static void judge_p999_of(const struct judge *j, const struct group_stats *g)
 
 /* --- all of them -------------------------------------------------------------------------- */
 
+static bool has_workers(const struct group_stats *g)
+{
+	return g->nr > 0;
+}
+
+static bool has_several(const struct group_stats *g)
+{
+	return g->nr > 1;
+}
+
+static bool has_woken(const struct group_stats *g)
+{
+	for (size_t i = 0; i < g->nr; i++)
+		if (g->worker[i].wakes)
+			return true;
+	return false;
+}
+
 /*
- * One row per check of registry.h: the whole observation at once, or every cgroup with workers for
- * itself. To add one: a row in KTSTR_CHECKS, a kind in abi/result.h if none fits, a row here.
+ * One row per check of registry.h: it judges all cgroups at once, or each for itself. The latter
+ * applies to some cgroups only; if it applies to none, it could not be judged, for @nobody.
+ * To add a check: a row in KTSTR_CHECKS, a kind in abi/result.h if none fits, a row here.
  */
-static const struct {
+static const struct check_row {
 	void (*all)(const struct judge *j);
 	void (*each)(const struct judge *j, const struct group_stats *g);
+	bool (*applies)(const struct group_stats *g);
+	enum result_kind kind;
+	const char *nobody;
 } checks[] = {
 	[CHECK_progress] = { .all = judge_progress },
 	[CHECK_max_gap_ms] = { .all = judge_gap },
 	[CHECK_isolation] = { .all = judge_isolation },
 	[CHECK_max_unfair_pct] = { .all = judge_fairness },
-	[CHECK_max_spread_pct] = { .each = judge_spread_of },
-	[CHECK_max_throughput_cv] = { .each = judge_throughput_of },
-	[CHECK_min_work_rate] = { .each = judge_work_rate_of },
-	[CHECK_max_p99_wake_us] = { .each = judge_p99_of },
-	[CHECK_max_p999_wake_us] = { .each = judge_p999_of },
-	[CHECK_max_migration_rate] = { .each = judge_migration_of },
+	[CHECK_max_spread_pct] = { NULL, judge_spread_of, has_several, RESULT_SPREAD,
+				   "spread: no cgroup has several workers" },
+	[CHECK_max_throughput_cv] = { NULL, judge_throughput_of, has_several, RESULT_THROUGHPUT,
+				      "throughput variation: no cgroup has several workers" },
+	[CHECK_min_work_rate] = { NULL, judge_work_rate_of, has_workers, RESULT_WORK_RATE,
+				  "work rate: there are no workers" },
+	[CHECK_max_p99_wake_us] = { NULL, judge_p99_of, has_woken, RESULT_WAKE_LATENCY,
+				    "wake-up latency: no worker does work that is woken" },
+	[CHECK_max_p999_wake_us] = { NULL, judge_p999_of, has_woken, RESULT_WAKE_LATENCY,
+				     "wake-up latency: no worker does work that is woken" },
+	[CHECK_max_migration_rate] = { NULL, judge_migration_of, has_workers, RESULT_MIGRATION,
+				       "migration rate: there are no workers" },
 };
 static_assert(ARRAY_SIZE(checks) == NR_CHECKS, "a check has no row");
+
+static void judge_each(const struct judge *j, const struct check_row *row)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < j->seen->nr; i++) {
+		if (!row->applies(&j->seen->group[i]))
+			continue;
+		row->each(j, &j->seen->group[i]);
+		nr++;
+	}
+	if (!nr)
+		findings_add(j->to,
+			     (struct finding){ .outcome = OUTCOME_INCONCLUSIVE,
+					       .kind = row->kind,
+					       .rank = RANK_OTHER },
+			     "could not judge %s", row->nobody);
+}
 
 static const struct ktstr_limit *limit_of(const struct ktstr_limits *l, enum check c)
 {
@@ -355,8 +400,7 @@ void checks_judge(const struct observed *o, const struct ktstr_limits *limits, s
 			continue;
 		if (checks[c].all)
 			checks[c].all(&j);
-		for (size_t i = 0; checks[c].each && i < o->nr; i++)
-			if (o->group[i].nr)
-				checks[c].each(&j, &o->group[i]);
+		else
+			judge_each(&j, &checks[c]);
 	}
 }

@@ -129,7 +129,7 @@ static void read_member(const struct crew *c, unsigned i, struct worker_stats *r
 	const struct member *m = &c->member[i];
 	uint64_t now = clock_ns();
 
-	*ret = (struct worker_stats){ .index = m->index };
+	*ret = (struct worker_stats){ .index = m->index, .wakes = c->type->wakes };
 	read_slot(c, s, ret);
 	if (c->plan.has_affinity) {
 		struct cpuset own = crew_affinity(c, i);

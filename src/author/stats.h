@@ -18,6 +18,7 @@ struct worker_stats {
 	uint64_t cpu_ns;       /* its children's included */
 	uint64_t delay_ns;     /* runnable, not running; the wait still open at the end included */
 	bool delay_known;      /* schedstat was readable */
+	bool wakes;	       /* its work measures how long waking takes */
 	bool began;	       /* it ran at all */
 	bool waiting;	       /* at the end it waited on purpose, and nobody had woken it */
 	uint64_t overdue_ns;   /* at the end it should have been running for so long */

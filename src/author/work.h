@@ -3,6 +3,7 @@
 #ifndef AUTHOR_WORK_H
 #define AUTHOR_WORK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "author/worker.h"
@@ -30,6 +31,7 @@ struct work_param {
 struct work_type {
 	const char *name;
 	const struct work_param *params; /* ends with name = NULL; may be NULL */
+	bool wakes;			 /* measures how long waking takes */
 	unsigned group;			 /* workers that belong together ... */
 	size_t group_by;		 /* ... plus the parameter here, unless 0 */
 	int (*prepare)(struct work_group *g, struct err *e); /* in the controller, before forking */

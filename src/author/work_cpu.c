@@ -41,6 +41,7 @@ static void bursty_pass(struct worker *w)
 
 const struct work_type work_bursty = {
 	.name = "bursty",
+	.wakes = true,
 	.params =
 		(const struct work_param[]){
 			WORK_PARAM(bursty.run_us, 50000, 1, 100000000),

@@ -39,6 +39,7 @@ static void fork_pass(struct worker *w)
 
 const struct work_type work_fork_exit = {
 	.name = "fork_exit",
+	.wakes = true,
 	.group = 1,
 	.pass = fork_pass,
 };

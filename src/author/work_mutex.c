@@ -65,6 +65,7 @@ static void mutex_pass(struct worker *w)
 
 const struct work_type work_mutex_contention = {
 	.name = "mutex_contention",
+	.wakes = true,
 	.params =
 		(const struct work_param[]){
 			WORK_PARAM(mutex_contention.contenders, 4, 2, 1024),

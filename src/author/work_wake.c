@@ -48,6 +48,7 @@ static void pipe_pass(struct worker *w)
 
 const struct work_type work_pipe_io = {
 	.name = "pipe_io",
+	.wakes = true,
 	.params =
 		(const struct work_param[]){
 			WORK_PARAM(pipe_io.spin, 1024, 1, 1000000000),
@@ -74,6 +75,7 @@ static void ping_pong_pass(struct worker *w)
 
 const struct work_type work_futex_ping_pong = {
 	.name = "futex_ping_pong",
+	.wakes = true,
 	.params =
 		(const struct work_param[]){
 			WORK_PARAM(futex_ping_pong.spin, 1024, 1, 1000000000),
@@ -119,6 +121,7 @@ static void fan_out_pass(struct worker *w)
 
 const struct work_type work_futex_fan_out = {
 	.name = "futex_fan_out",
+	.wakes = true,
 	.params =
 		(const struct work_param[]){
 			WORK_PARAM(futex_fan_out.fan_out, 4, 1, 1024),

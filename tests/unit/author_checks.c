@@ -139,6 +139,7 @@ static int set_up(void **state)
 				.delay_ns = S,
 				.delay_known = true,
 				.began = true,
+				.wakes = true,
 				.gap_ns = 10 * MS,
 			};
 			cpuset_add(&w->worker[g][i].used, i);
@@ -389,8 +390,7 @@ static void spread_compares_the_workers_of_one_cgroup(void **state)
 	assert_int_equal(judge(w, "max_spread_pct=15"), OUTCOME_INCONCLUSIVE);
 	w->group[0].nr = w->group[1].nr = 1;
 	assert_int_equal(judge(w, "max_spread_pct=15"), OUTCOME_INCONCLUSIVE);
-	assert_string_equal(first(w), "spread of cg_0 could not be judged: it takes two workers "
-				      "that were runnable");
+	assert_string_equal(first(w), "could not judge spread: no cgroup has several workers");
 }
 
 static void throughput_and_rate_are_per_cpu_second(void **state)
@@ -420,6 +420,8 @@ static void wake_latency_is_judged_for_the_pool_and_for_each_worker(void **state
 	assert_int_equal(judge(w, "max_p99_wake_us=100"), OUTCOME_INCONCLUSIVE);
 	assert_string_equal(first(w),
 			    "p99 wake-up latency of cg_0 could not be judged: no wake-up was seen");
+	w->seen.nr = 2;
+	w->worker[1][0].wakes = w->worker[1][1].wakes = false; /* spinners beside it */
 	for (int n = 0; n < 100000; n++)
 		hist_add(&w->worker[0][0].wake, 50000);
 	for (int n = 0; n < 500; n++)
@@ -432,6 +434,18 @@ static void wake_latency_is_judged_for_the_pool_and_for_each_worker(void **state
 	assert_int_equal(judge(w, "max_p999_wake_us=100"), OUTCOME_FAIL);
 	assert_string_equal(first(w), "cg_0 was woken too slowly: p99.9 wake-up latency 60 ms over "
 				      "100500 wake-ups (limit 100 us, longest 60 ms)");
+}
+
+static void wake_latency_of_work_that_never_sleeps_is_inconclusive(void **state)
+{
+	struct world *w = *state;
+
+	for (int g = 0; g < 2; g++)
+		for (int i = 0; i < 2; i++)
+			w->worker[g][i].wakes = false;
+	assert_int_equal(judge(w, "max_p99_wake_us=100"), OUTCOME_INCONCLUSIVE);
+	assert_string_equal(first(w),
+			    "could not judge wake-up latency: no worker does work that is woken");
 }
 
 static void migrations_are_counted_per_worker_and_second(void **state)
@@ -513,6 +527,7 @@ int main(void)
 		IN_WORLD(spread_compares_the_workers_of_one_cgroup),
 		IN_WORLD(throughput_and_rate_are_per_cpu_second),
 		IN_WORLD(wake_latency_is_judged_for_the_pool_and_for_each_worker),
+		IN_WORLD(wake_latency_of_work_that_never_sleeps_is_inconclusive),
 		IN_WORLD(migrations_are_counted_per_worker_and_second),
 		IN_WORLD(without_workers_nothing_is_found),
 		cmocka_unit_test(findings_are_ordered_by_severity_then_by_what_they_tell),
