@@ -56,6 +56,10 @@ static _Noreturn void become(const struct spawn *s)
 	forget_signals();
 	if (chdir(s->cwd ? s->cwd : "/") < 0)
 		give_up(s->cwd, 126);
+	if (s->first)
+		s->first();
+	if (!s->argv)
+		_exit(0);
 	environ = (char **)s->env;
 	if (s->path)
 		execv(s->path, s->argv);
@@ -70,7 +74,7 @@ int child_spawn(struct child *c, const struct spawn *s, struct err *e)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		return err_sys(e, -errno, "starting %s", s->argv[0]);
+		return err_sys(e, -errno, "starting %s", s->argv ? s->argv[0] : "a process");
 	if (pid == 0)
 		become(s);
 	*c = (struct child){ .pid = pid };

@@ -16,13 +16,14 @@ struct child {
 };
 
 struct spawn {
-	char *const *argv;
+	char *const *argv; /* NULL = no program, only @first */
 	char *const *env;
-	const char *path; /* file to execute; NULL = argv[0], looked for in the PATH of @env */
-	const char *cwd;  /* NULL = / */
-	int in, out, err; /* negative = /dev/null */
-	int keep;	  /* one more descriptor that stays open, or negative */
-	bool terminal;	  /* @in becomes the controlling terminal */
+	const char *path;    /* file to execute; NULL = argv[0], looked for in the PATH of @env */
+	const char *cwd;     /* NULL = / */
+	int in, out, err;    /* negative = /dev/null */
+	int keep;	     /* one more descriptor that stays open, or negative */
+	bool terminal;	     /* @in becomes the controlling terminal */
+	void (*first)(void); /* what the child does before it becomes the program */
 };
 
 /*

@@ -7,6 +7,8 @@
 
 #include "base/scoped.h"
 
+#define KMSG_ERR 3
+
 /* Digits up to one of @ends, which is skipped. */
 static bool take_number(const char **p, const char *end, const char *ends, uint64_t *ret)
 {
@@ -91,7 +93,7 @@ enum scx_line scx_line_parse(const struct kmsg_record *r, struct scx_text *ret)
 		if (take_behind(&rest, "\" enabled"))
 			return SCX_LINE_ENABLED;
 	}
-	if (r->level > 4)
+	if (r->level > KMSG_ERR) /* warnings are about settings, not about the end */
 		return SCX_LINE_OTHER;
 	*ret = t;
 	return SCX_LINE_TEXT;

@@ -21,7 +21,7 @@ enum scx_line {
 	SCX_LINE_OTHER,	   /* not from sched_ext, or of no consequence */
 	SCX_LINE_ENABLED,  /* a scheduler is in charge */
 	SCX_LINE_DISABLED, /* it is not any more; @what is the kernel's reason */
-	SCX_LINE_TEXT,	   /* a warning or error; @what is its text */
+	SCX_LINE_TEXT,	   /* an error; @what is its text */
 };
 
 struct scx_text {

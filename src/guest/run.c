@@ -24,12 +24,13 @@
 
 #define S_NS 1000000000ull
 #define BEAT_NS (BEAT_INTERVAL_MS * 1000000ull)
-#define APPLETS_NS (10 * S_NS) /* for busybox to make its links */
-#define TTY_NS (20 * S_NS)     /* for the terminal to show up */
-#define TERM_NS (2 * S_NS)     /* between asking to end and killing */
-#define KILL_NS (1 * S_NS)     /* between killing and giving up on it */
-#define STALL_NS (300 * S_NS)  /* at the end: nobody reads the link any more */
-#define TICK_NS 20000000ull    /* for what has no event: the terminal's output */
+#define ERRANDS_NS (10 * S_NS)	 /* for what a child does during preparation */
+#define TTY_NS (20 * S_NS)	 /* for the terminal to show up */
+#define BODY_TERM_NS (1 * S_NS)	 /* between asking to end and killing */
+#define SCHED_TERM_NS (2 * S_NS) /* the same, for what it has to clean up */
+#define KILL_NS (1 * S_NS)	 /* between killing and giving up on it */
+#define STALL_NS (300 * S_NS)	 /* at the end: nobody reads the link any more */
+#define TICK_NS 20000000ull	 /* for what has no event: the terminal's output */
 
 /* In this order; each is left when its done() says so, and can be empty. */
 enum phase {
@@ -46,7 +47,8 @@ struct run {
 	const struct job *job;
 	const struct err *broken; /* what went wrong before the link was there */
 	struct uplink *up;
-	struct child applets;
+	struct child errands;
+	struct stream errands_said;
 	struct sched sched;
 	struct body body;
 	int signals;
@@ -68,11 +70,11 @@ static void run_fatal(struct run *r, const struct err *e)
 }
 
 /* Someone who was told to end: kill after the first deadline, give up at the second. */
-static void end_child(struct run *r, const struct child *c)
+static void end_child(struct run *r, const struct child *c, uint64_t grace_ns)
 {
 	child_signal(c, SIGTERM);
 	r->killed = false;
-	r->deadline = r->now + TERM_NS;
+	r->deadline = r->now + grace_ns;
 }
 
 static bool child_is_gone(struct run *r, const struct child *c)
@@ -89,40 +91,50 @@ static bool child_is_gone(struct run *r, const struct child *c)
 	return false;
 }
 
-/* --- preparing: the parts that need a process --- */
+/* --- preparing --- */
 
-static void prepare_enter(struct run *r)
+/* What takes time and nobody needs before the body runs: loopback, and links to busybox. */
+static int start_errands(struct run *r, struct err *e)
 {
 	static char name[] = "busybox", install[] = "--install", soft[] = "-s", dir[] = "/bin";
 	char *const argv[] = { name, install, soft, dir, NULL }, *const env[] = { NULL };
+	bool busybox = access(GUEST_BUSYBOX_PATH, X_OK) == 0;
+	SCOPED(close_fd) int said = -1;
+	int ok = stream_open(&r->errands_said, FRAME_NOTE, &said, e);
 	const struct spawn how = {
-		.argv = argv,
+		.first = setup_loopback,
+		.argv = busybox ? argv : NULL,
 		.env = env,
 		.path = GUEST_BUSYBOX_PATH,
 		.in = -1,
-		.out = -1,
-		.err = -1,
+		.out = said,
+		.err = said,
 		.keep = -1,
 	};
+
+	return ok < 0 ? ok : child_spawn(&r->errands, &how, e);
+}
+
+static void prepare_enter(struct run *r)
+{
 	struct err e;
 
 	if (r->broken->code)
 		run_fatal(r, r->broken);
-	else if (mount_rest(&e) < 0 || setup_system(r->job, &e) < 0 ||
+	else if (start_errands(r, &e) < 0 || mount_rest(&e) < 0 || setup_system(r->job, &e) < 0 ||
 		 body_plan(&r->body, r->job, &e) < 0)
 		run_fatal(r, &e);
-	else if (access(GUEST_BUSYBOX_PATH, X_OK) == 0 && child_spawn(&r->applets, &how, &e) < 0)
-		run_fatal(r, &e);
-	r->deadline = r->now + APPLETS_NS;
+	r->deadline = r->now + ERRANDS_NS;
 }
 
 static bool prepare_done(struct run *r)
 {
-	if (r->end_now || !child_runs(&r->applets))
+	if (r->end_now || !child_runs(&r->errands))
 		return true;
 	if (r->now < r->deadline)
 		return false;
-	uplink_note(r->up, "busybox has not made its links in %llu s", APPLETS_NS / S_NS);
+	uplink_note(r->up, "loopback and links to busybox are not ready after %llu s",
+		    ERRANDS_NS / S_NS);
 	return true;
 }
 
@@ -192,7 +204,7 @@ static bool nobody_reads(const struct run *r)
 
 static void stop_body_enter(struct run *r)
 {
-	end_child(r, &r->body.child);
+	end_child(r, &r->body.child, BODY_TERM_NS);
 }
 
 static bool stop_body_done(struct run *r)
@@ -215,7 +227,7 @@ static void stop_sched_enter(struct run *r)
 	while (sched_next(&r->sched, r->now, r->up) != WATCH_NOTHING)
 		;
 	watch_stop(&r->sched.watch);
-	end_child(r, &r->sched.child);
+	end_child(r, &r->sched.child, SCHED_TERM_NS);
 }
 
 static bool stop_sched_done(struct run *r)
@@ -288,13 +300,15 @@ static void take_frames(struct run *r)
 
 static void take_children(struct run *r)
 {
-	struct child *const known[] = { &r->applets, &r->sched.child, &r->body.child };
+	struct child *const known[] = { &r->errands, &r->sched.child, &r->body.child };
 	struct signalfd_siginfo si;
 
 	while (read(r->signals, &si, sizeof(si)) > 0)
 		;
 	children_reap(known, ARRAY_SIZE(known));
 	sched_look(&r->sched, r->now);
+	if (r->errands.ended)
+		stream_finish(&r->errands_said);
 	if (r->sched.child.ended)
 		stream_finish(&r->sched.log);
 	if (r->body.child.ended)
@@ -333,19 +347,25 @@ static void act(struct run *r)
 	uplink_flush(r->up);
 }
 
+#define NR_STREAMS (BODY_STREAMS + 2)
+
+static struct stream *stream_at(struct run *r, size_t i)
+{
+	if (i < BODY_STREAMS)
+		return &r->body.streams[i];
+	return i == BODY_STREAMS ? &r->sched.log : &r->errands_said;
+}
+
+enum slot { SLOT_LINK, SLOT_SIGNALS, SLOT_KMSG, SLOT_FEED, SLOT_STREAMS };
+
 struct pollset {
-	struct pollfd at[10];
+	struct pollfd at[SLOT_STREAMS + NR_STREAMS];
 	size_t nr;
 };
 
 static void want(struct pollset *ps, int fd, short events)
 {
 	ps->at[ps->nr++] = (struct pollfd){ .fd = events ? fd : -1, .events = events };
-}
-
-static struct stream *stream_at(struct run *r, size_t i)
-{
-	return i < BODY_STREAMS ? &r->body.streams[i] : &r->sched.log;
 }
 
 static uint64_t next_wake(struct run *r)
@@ -361,8 +381,6 @@ static uint64_t next_wake(struct run *r)
 	return t;
 }
 
-enum slot { SLOT_LINK, SLOT_SIGNALS, SLOT_KMSG, SLOT_FEED, SLOT_STREAMS };
-
 /* Streams come last: how many of them may be read depends on what came before. */
 static void wait_for_something(struct run *r, struct pollset *ps)
 {
@@ -377,7 +395,7 @@ static void wait_for_something(struct run *r, struct pollset *ps)
 	want(ps, r->signals, POLLIN);
 	want(ps, r->sched.kmsg, POLLIN);
 	want(ps, r->body.in.fd, POLLOUT * !!(queue_len(&r->body.in.q)));
-	for (size_t i = 0; i <= BODY_STREAMS; i++)
+	for (size_t i = 0; i < NR_STREAMS; i++)
 		want(ps, stream_at(r, i)->fd, full ? 0 : POLLIN);
 	if (poll(ps->at, ps->nr, ms) < 0)
 		ps->nr = 0;
@@ -398,7 +416,7 @@ static void serve(struct run *r, const struct pollset *ps)
 		take_children(r);
 	if (ps->at[SLOT_FEED].revents)
 		feed_ready(&r->body.in);
-	for (size_t i = 0; i <= BODY_STREAMS; i++)
+	for (size_t i = 0; i < NR_STREAMS; i++)
 		if (ps->at[SLOT_STREAMS + i].revents && stream_at(r, i)->fd >= 0)
 			stream_ready(stream_at(r, i), r->up);
 }
@@ -434,6 +452,7 @@ int run_job(const struct job *j, struct uplink *up, const struct err *broken, st
 		.up = up,
 		.signals = open_signals(),
 		.exit = { .kind = EXIT_KIND_NOTHING },
+		.errands_said = { .fd = -1 },
 		.now = now_ns(),
 	};
 	struct pollset ps;

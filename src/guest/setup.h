@@ -12,7 +12,10 @@ struct job;
  */
 int setup_priority(struct err *e);
 
-/* Host name, loopback, limits, and the job's sysctls. */
+/* Host name, limits, and the job's sysctls. */
 int setup_system(const struct job *j, struct err *e);
+
+/* For a process of its own, because it takes long; says on standard error what did not work. */
+void setup_loopback(void);
 
 #endif
