@@ -49,6 +49,8 @@ static void add_reason(struct watch *w, const char *separator, struct scx_text t
 {
 	size_t room = WATCH_REASON_MAX - MIN(w->reason.len, (size_t)WATCH_REASON_MAX);
 
+	if (!room)
+		return;
 	if (w->reason.len)
 		buf_puts(&w->reason, separator);
 	buf_put(&w->reason, t.what, MIN(t.len, room));
