@@ -15,6 +15,7 @@ enum probe_state {
 	PROBE_UNUSABLE,	 /* there, but cannot run kernels */
 	PROBE_TOO_OLD,
 	PROBE_FOREIGN, /* KVM for a guest of another architecture */
+	PROBE_LAST = PROBE_FOREIGN,
 };
 
 struct probe_result {
@@ -30,10 +31,12 @@ struct probe_result {
 void probe_kvm(enum arch guest, struct probe_result *ret);
 /* Finds qemu-system-<arch> (or @path) and checks its version (>= 10). */
 void probe_qemu(enum arch guest, const char *path, struct probe_result *ret);
-/* Test only: forget the cached answers of this process and do not read the stored one. */
+/*
+ * Where answers are kept for other processes when there is no XDG_RUNTIME_DIR (there it is the folder
+ * ktstr). Without this call they are not.
+ */
+void probe_store_in(const char *dir);
+/* Test only: forget the cached answers of this process, and neither read nor write stored ones. */
 void probe_no_cache(void);
-
-/* Part of probe_no_cache(). */
-void probe_qemu_forget(void);
 
 #endif

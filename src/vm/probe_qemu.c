@@ -15,24 +15,16 @@
 #include "base/io.h"
 #include "base/scoped.h"
 #include "vm/probe.h"
+#include "vm/probe_store.h"
 #include "vm/spawn.h"
 
 #define OLDEST_MAJOR 10
 /* "--version" takes 10 ms; the rest is for hosts out of breath. */
 #define VERSION_LIMIT_NS 10000000000ull
 
-/* What the cached answer was about; a replaced program is another one. */
-struct identity {
-	char path[256];
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime;
-};
-
 static struct {
 	bool valid;
-	struct identity id;
+	char key[512];
 	struct probe_result result;
 } cache[NR_ARCHES];
 
@@ -61,22 +53,19 @@ static int search_path(const char *name, char *to, size_t cap)
 	return -ENOENT;
 }
 
-static int identify(const char *path, struct identity *ret)
+/* A replaced program is another one. */
+static int make_key(const char *path, char *to, size_t cap)
 {
 	struct stat st;
 
-	memset(ret, 0, sizeof(*ret));
-	if (snprintf(ret->path, sizeof(ret->path), "%s", path) >= (int)sizeof(ret->path))
-		return -ENAMETOOLONG;
 	if (stat(path, &st) < 0)
 		return -errno;
 	if (!is_program(path, &st))
 		return -EACCES;
-	ret->dev = st.st_dev;
-	ret->ino = st.st_ino;
-	ret->size = st.st_size;
-	ret->mtime = st.st_mtim;
-	return 0;
+	int n = snprintf(to, cap, "%s %llu:%llu %lld %lld.%09ld", path,
+			 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+			 (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
 }
 
 /* Standard output of "PATH --version" until its end, at most VERSION_LIMIT_NS. */
@@ -169,40 +158,49 @@ static const char *package(enum arch guest)
 	return guest == ARCH_ARM64 ? "qemu-system-arm" : "qemu-system-x86";
 }
 
-static void remember(enum arch guest, const struct identity *id, const struct probe_result *r)
+static void ask(enum arch guest, const char *path, const char *name, const char *key,
+		struct probe_result *ret)
 {
+	uint64_t began_ns = now_ns();
+
+	snprintf(ret->path, sizeof(ret->path), "%s", path);
+	if (!probe_load(name, key, ret)) {
+		run_probe(path, ret);
+		ret->took_ns = now_ns() - began_ns;
+		if (ret->state == PROBE_YES)
+			probe_save(name, key, ret);
+	}
+	if (ret->state != PROBE_YES)
+		return;
 	cache[guest].valid = true;
-	cache[guest].id = *id;
-	cache[guest].result = *r;
+	cache[guest].result = *ret;
+	snprintf(cache[guest].key, sizeof(cache[guest].key), "%s", key);
 }
 
 void probe_qemu(enum arch guest, const char *path, struct probe_result *ret)
 {
-	char name[64], found[PATH_MAX];
-	uint64_t began_ns = now_ns();
-	struct identity id;
+	char name[64], found[sizeof(ret->path)], key[sizeof(cache[0].key)];
 	int r = 0;
 
 	*ret = (struct probe_result){ 0 };
 	snprintf(name, sizeof(name), "qemu-system-%s", arch_names(guest)->qemu);
-	if (!path)
+	if (path)
+		r = (size_t)snprintf(found, sizeof(found), "%s", path) < sizeof(found)
+			    ? 0
+			    : -ENAMETOOLONG;
+	else
 		r = search_path(name, found, sizeof(found));
 	if (!r)
-		r = identify(path ? path : found, &id);
-	if (!r && cache[guest].valid && !memcmp(&id, &cache[guest].id, sizeof(id))) {
+		r = make_key(found, key, sizeof(key));
+	if (!r && cache[guest].valid && !strcmp(key, cache[guest].key)) {
 		*ret = cache[guest].result;
 		return;
 	}
 	if (r < 0)
 		say_absent(guest, path, r, ret);
 	else
-		run_probe(id.path, ret);
-	if (!r)
-		snprintf(ret->path, sizeof(ret->path), "%s", id.path);
-	ret->took_ns = now_ns() - began_ns;
-	if (ret->state == PROBE_YES)
-		remember(guest, &id, ret);
-	else
+		ask(guest, found, name, key, ret);
+	if (ret->state != PROBE_YES)
 		snprintf(ret->remedy, sizeof(ret->remedy),
 			 "install %s %d or newer (on Debian 12 from bookworm-backports)",
 			 package(guest), OLDEST_MAJOR);

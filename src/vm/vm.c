@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "vm/accel.h"
 #include "vm/probe.h"
 #include "vm/qemu/qemu.h"
 
@@ -17,16 +18,16 @@ static int choose_qemu(enum arch a, const struct vm_backend **ret, struct vm_abo
 		       struct err *e)
 {
 	struct probe_result found;
+	bool kvm;
 
 	probe_qemu(a, NULL, &found);
 	if (found.state != PROBE_YES)
 		return err_set(e, -ENOEXEC, "%.200s; %s", found.text, found.remedy);
 	memset(about, 0, sizeof(*about));
 	snprintf(about->backend, sizeof(about->backend), "%s", backends[0]->name);
-	snprintf(about->accel, sizeof(about->accel), "tcg");
 	memcpy(about->version, found.version, sizeof(about->version));
 	*ret = backends[0];
-	return 0;
+	return accel_choose(a, VM_ACCEL_AUTO, &kvm, about, e);
 }
 
 int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, struct vm_about *about,

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "vm/accel.h"
 #include "vm/probe.h"
 #include "vm/qemu/board.h"
 #include "vm/spawn.h"
@@ -86,13 +87,14 @@ static struct qemu *qemu_alloc(void)
 	return q;
 }
 
-static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *emulator,
+static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *emulator, bool kvm,
 		      struct err *e)
 {
 	q->shape = (struct qemu_shape){
 		.arch = cfg->arch,
 		.topo = cfg->topo,
 		.memory_bytes = cfg->memory_bytes,
+		.kvm = kvm,
 		.tty = cfg->tty,
 		.verbose = cfg->verbose,
 		.initrd = cfg->initrd_fd >= 0,
@@ -164,18 +166,11 @@ static int create_channels(struct qemu *q, struct err *e)
 	return ports_create(q, e);
 }
 
-static int choose_accel(struct qemu *q, const struct vm_config *cfg, struct err *e)
-{
-	if (cfg->accel == VM_ACCEL_KVM)
-		return err_set(e, -ENOTSUP, "accelerator kvm: not available");
-	snprintf(q->vm.about.accel, sizeof(q->vm.about.accel), "tcg");
-	return 0;
-}
-
 static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err *e)
 {
 	SCOPED(destroy) struct qemu *q = qemu_alloc();
 	struct probe_result found;
+	bool kvm;
 
 	if (!q)
 		return err_sys(e, -ENOMEM, "virtual machine");
@@ -184,9 +179,9 @@ static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err 
 		return err_set(e, -ENOEXEC, "%.200s; %s", found.text, found.remedy);
 	snprintf(q->vm.about.backend, sizeof(q->vm.about.backend), "qemu");
 	memcpy(q->vm.about.version, found.version, sizeof(q->vm.about.version));
-	int r = choose_accel(q, cfg, e);
+	int r = accel_choose(cfg->arch, cfg->accel, &kvm, &q->vm.about, e);
 	if (!r)
-		r = take_shape(q, cfg, found.path, e);
+		r = take_shape(q, cfg, found.path, kvm, e);
 	if (!r)
 		r = open_images(q, cfg, e);
 	if (!r)
