@@ -88,6 +88,15 @@ int session_send(struct session *s, uint16_t type, const void *data, size_t n, s
 	return r;
 }
 
+/* Before its body runs a guest has nowhere to put what comes. */
+static int open_input(struct session *s, struct err *e)
+{
+	if (s->input_open || s->watch.phase != WATCH_BODY)
+		return 0;
+	s->input_open = true;
+	return s->spec->on_ready ? s->spec->on_ready(s->spec->ctx, s, e) : 0;
+}
+
 static int handle(struct session *s, const struct vm_event *ev, uint64_t now, struct err *e)
 {
 	const struct session_spec *spec = s->spec;
@@ -100,7 +109,7 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 		return 0;
 	case VM_EVENT_LINK:
 		watch_link(&s->watch, ev->data, ev->len, now);
-		return 0;
+		return open_input(s, e);
 	case VM_EVENT_LINK_CLOSED:
 		watch_link_closed(&s->watch, now);
 		return 0;
@@ -109,7 +118,7 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 			spec->on_tty(spec->ctx, ev->data, ev->len);
 		return 0;
 	case VM_EVENT_LINK_READY:
-		return spec->on_ready ? spec->on_ready(spec->ctx, s, e) : 0;
+		return spec->on_ready && s->input_open ? spec->on_ready(spec->ctx, s, e) : 0;
 	case VM_EVENT_WATCHED:
 		return spec->on_input ? spec->on_input(spec->ctx, s, ev->fd, e) : 0;
 	case VM_EVENT_STOPPED:
@@ -194,9 +203,7 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 	s.watch.on_output = spec->on_output;
 	s.watch.on_console = spec->on_console;
 	s.watch.ctx = spec->ctx;
-	r = spec->on_ready ? spec->on_ready(spec->ctx, &s, e) : 0;
-	if (!r)
-		r = watch_guest(&s, e);
+	r = watch_guest(&s, e);
 	if (r < 0)
 		return r;
 	ret->host_stall_ns = s.stalls->longest_ns;

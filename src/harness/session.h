@@ -27,7 +27,7 @@ struct session_spec {
 	void (*on_tty)(void *ctx, const void *data, size_t n);
 	/* A watched descriptor is ready: may send frames with session_send(). */
 	int (*on_input)(void *ctx, struct session *s, int fd, struct err *e);
-	/* The machine has started, or the link has taken all that was queued for it. */
+	/* The body has begun and takes input, or the link has taken all that was queued for it. */
 	int (*on_ready)(void *ctx, struct session *s, struct err *e);
 	const int *inputs; /* descriptors to watch, -1 ends the list; NULL = none */
 	void *ctx;
@@ -39,6 +39,7 @@ struct session {
 	struct watch watch;
 	struct guest_build image;
 	uint32_t tx_seq;
+	bool input_open;
 	struct stall_meter *stalls;
 };
 
