@@ -110,6 +110,12 @@ char *buf_room(struct buf *b, size_t n)
 	return reserve(b, n) ? NULL : b->at + b->len;
 }
 
+void buf_wrote(struct buf *b, size_t n)
+{
+	b->len += n;
+	b->at[b->len] = 0;
+}
+
 void buf_clear(struct buf *b)
 {
 	b->len = 0;

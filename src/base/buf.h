@@ -28,8 +28,9 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
 void buf_zero(struct buf *b, size_t n);		 /* appends n zero bytes */
 void buf_align(struct buf *b, size_t alignment); /* zero bytes up to a multiple */
 void buf_drop_front(struct buf *b, size_t n);
-/* Where at least @n more bytes may be written before the caller adds what it wrote to len; or NULL. */
+/* Where at least @n more bytes may be written, or NULL; buf_wrote() then says how many were. */
 char *buf_room(struct buf *b, size_t n);
+void buf_wrote(struct buf *b, size_t n);
 void buf_clear(struct buf *b); /* empties, keeps the allocation, forgets the error */
 
 /* The text, "" when empty; never NULL. Borrowed until the next change. */

@@ -59,7 +59,7 @@ static int inflate_all(struct stream *s, z_stream *z)
 		z->avail_out = (uInt)MIN(n, UINT32_MAX);
 		n = z->avail_out;
 		int r = inflate(z, Z_NO_FLUSH);
-		s->out->len += n - z->avail_out;
+		buf_wrote(s->out, n - z->avail_out);
 		if (r == Z_STREAM_END && z->avail_in) {
 			if (inflateReset(z) != Z_OK) /* the next member */
 				return -EBADMSG;
@@ -109,7 +109,7 @@ static int lzma_all(struct stream *s, lzma_stream *l)
 		l->next_out = (uint8_t *)at;
 		l->avail_out = n;
 		lzma_ret r = lzma_code(l, LZMA_FINISH);
-		s->out->len += n - l->avail_out;
+		buf_wrote(s->out, n - l->avail_out);
 		if (r == LZMA_STREAM_END)
 			return l->avail_in ? -EBADMSG : 0;
 		if (r == LZMA_BUF_ERROR) /* no progress in two calls */
@@ -155,7 +155,7 @@ static int zstd_whole(struct stream *s, ZSTD_DCtx *z, size_t size)
 	size_t n = ZSTD_decompressDCtx(z, at, size, s->in, s->in_len);
 	if (ZSTD_isError(n))
 		return -EBADMSG;
-	s->out->len += n;
+	buf_wrote(s->out, n);
 	return 0;
 }
 
@@ -174,7 +174,7 @@ static int zstd_pieces(struct stream *s, ZSTD_DCtx *z)
 		size_t r = ZSTD_decompressStream(z, &to, &in);
 		if (ZSTD_isError(r))
 			return -EBADMSG;
-		s->out->len += to.pos;
+		buf_wrote(s->out, to.pos);
 		more = r;
 		if (in.pos == in.size && (!more || to.pos < to.size))
 			return more ? -ENODATA : 0;
@@ -216,7 +216,7 @@ static int decode_lz4_frame(struct stream *s)
 		more = LZ4F_decompress(z, at, &room, s->in + used, &in, NULL);
 		if (LZ4F_isError(more))
 			return -EBADMSG;
-		s->out->len += room;
+		buf_wrote(s->out, room);
 		used += in;
 		if (used == s->in_len && !more)
 			return 0;
@@ -235,7 +235,7 @@ static int lz4_legacy_block(struct stream *s, const uint8_t *in, size_t in_len)
 	int got = LZ4_decompress_safe((const char *)in, at, (int)in_len, (int)n);
 	if (got < 0)
 		return n < LZ4_LEGACY_BLOCK && !s->expect ? -EFBIG : -EBADMSG;
-	s->out->len += (size_t)got;
+	buf_wrote(s->out, (size_t)got);
 	return 0;
 }
 
@@ -324,8 +324,10 @@ static int run(struct stream *s, struct err *e)
 	int r = f->decode(s);
 	if (s->expect && (r == -EFBIG || (!r && added(s) != s->expect)))
 		r = -EBADMSG;
-	if (r < 0)
+	if (r < 0 && s->out->at) {
 		s->out->len = s->base;
+		s->out->at[s->base] = 0;
+	}
 	return r < 0 ? explain(e, r, s, f->name) : 0;
 }
 

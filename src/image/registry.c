@@ -183,7 +183,7 @@ const struct ktstr_sched_record *registry_sched(const struct registry *r, const 
 {
 	struct record_head key = { 0 };
 
-	if (strlen(name) >= sizeof(key.name))
+	if (!r->nr_scheds || strlen(name) >= sizeof(key.name))
 		return NULL;
 	strcpy(key.name, name);
 	return bsearch(&key, r->scheds, r->nr_scheds, sizeof(*r->scheds), by_name);

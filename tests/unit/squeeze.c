@@ -29,7 +29,7 @@ static void put_gzip(struct buf *out, const void *data, size_t len)
 	z.avail_out = (uInt)cap;
 	assert(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
 	assert(deflate(&z, Z_FINISH) == Z_STREAM_END);
-	out->len += z.total_out;
+	buf_wrote(out, z.total_out);
 	deflateEnd(&z);
 }
 
@@ -40,7 +40,7 @@ static void put_zstd(struct buf *out, const void *data, size_t len)
 	size_t n = ZSTD_compress(at, cap, data, len, 3);
 
 	assert(!ZSTD_isError(n));
-	out->len += n;
+	buf_wrote(out, n);
 }
 
 /* As kernels are made: the frame does not say how long its contents are. */
@@ -53,7 +53,7 @@ static void put_zstd_pipe(struct buf *out, const void *data, size_t len)
 	to.dst = room(out, len, &to.size);
 	ZSTD_CCtx_setParameter(z, ZSTD_c_contentSizeFlag, 0);
 	assert(ZSTD_compressStream2(z, &to, &in, ZSTD_e_end) == 0);
-	out->len += to.pos;
+	buf_wrote(out, to.pos);
 	ZSTD_freeCCtx(z);
 }
 
@@ -64,7 +64,7 @@ static void put_xz(struct buf *out, const void *data, size_t len)
 
 	assert(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, data, len, at, &n, cap) ==
 	       LZMA_OK);
-	out->len += n;
+	buf_wrote(out, n);
 }
 
 static void put_lzma(struct buf *out, const void *data, size_t len)
@@ -80,7 +80,7 @@ static void put_lzma(struct buf *out, const void *data, size_t len)
 	l.next_out = (uint8_t *)room(out, len, &cap);
 	l.avail_out = cap;
 	assert(lzma_code(&l, LZMA_FINISH) == LZMA_STREAM_END);
-	out->len += l.total_out;
+	buf_wrote(out, l.total_out);
 	lzma_end(&l);
 }
 
@@ -91,7 +91,7 @@ static void put_lz4(struct buf *out, const void *data, size_t len)
 	size_t n = LZ4F_compressFrame(at, cap, data, len, NULL);
 
 	assert(!LZ4F_isError(n));
-	out->len += n;
+	buf_wrote(out, n);
 }
 
 static void put_lz4_legacy(struct buf *out, const void *data, size_t len)
@@ -105,7 +105,7 @@ static void put_lz4_legacy(struct buf *out, const void *data, size_t len)
 
 		assert(put);
 		memcpy(at, &put, 4);
-		out->len += put + 4;
+		buf_wrote(out, put + 4);
 		done += n;
 	}
 }
