@@ -13,6 +13,7 @@
 #include "harness/plan.h"
 #include "harness/runner.h"
 #include "harness/sink.h"
+#include "vm/probe.h"
 
 struct test_args {
 	struct opt_list kernel, filter, topology, scheduler, include;
@@ -199,7 +200,7 @@ static int choose_backends(const struct plan *p, const struct test_args *a, stru
 	for (size_t i = 0; i < p->nr_files; i++) {
 		enum arch arch = p->files[i].registry.arch;
 		int r = o->backend[arch] ? 0
-					 : vm_choose(common_vm_names[a->vm.v], arch,
+					 : vm_choose(common_vm_names[a->vm.v], arch, o->accel,
 						     &o->backend[arch], &o->about[arch], e);
 		if (r < 0)
 			return r;
@@ -235,6 +236,7 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 		.sysroot = a->sysroot,
 		.kargs = a->kargs,
 	};
+	probe_store_in(o.cache_dir);
 	r = choose_backends(&p, a, &o, e);
 	if (r < 0)
 		return r;

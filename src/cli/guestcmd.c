@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "harness/program.h"
 #include "harness/words.h"
+#include "vm/probe.h"
 
 void guestcmd_fini(struct guestcmd *g)
 {
@@ -141,7 +142,11 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 	s->vm.initrd_fd = -1;
 	int r = topo_parse(a->topology, &s->vm.topo, e);
 	if (!r)
-		r = vm_choose(common_vm_names[a->vm.v], s->vm.arch, &s->backend, &g->about, e);
+		r = catalog_open(NULL, &g->catalog, e);
+	if (r < 0)
+		return r;
+	probe_store_in(catalog_dir(g->catalog));
+	r = vm_choose(common_vm_names[a->vm.v], s->vm.arch, s->vm.accel, &s->backend, &g->about, e);
 	if (r < 0)
 		return r;
 	s->vm.memory_bytes = a->memory.given ? a->memory.v
@@ -160,10 +165,8 @@ static int fill_kernel(struct guestcmd *g, const struct guestcmd_args *a, struct
 {
 	struct catalog_progress say = common_progress();
 	struct session_spec *s = &g->spec;
-	int r = catalog_open(NULL, &g->catalog, e);
+	int r = catalog_resolve(g->catalog, a->kernel, s->vm.arch, &say, &g->kernel, e);
 
-	if (!r)
-		r = catalog_resolve(g->catalog, a->kernel, s->vm.arch, &say, &g->kernel, e);
 	if (!r)
 		r = catalog_busybox(g->catalog, s->vm.arch, &say, &s->image.busybox, e);
 	common_progress_end();

@@ -14,6 +14,7 @@ static const struct {
 	{ "KTSTR_CACHE_DIR", "where kernels and image parts are kept; replaces the next two" },
 	{ "XDG_CACHE_HOME", "the cache is its folder ktstr" },
 	{ "HOME", "without either, the cache is .cache/ktstr in it" },
+	{ "XDG_RUNTIME_DIR", "what was found out about KVM and QEMU is kept in its folder ktstr" },
 	{ "KTSTR_DEBIAN_MIRROR", "where Debian kernels are fetched from" },
 	{ "KTSTR_DEBIAN_KEYRING", "which keys may have signed them" },
 	{ "KTSTR_SYSROOT", "where shared libraries of guests of another architecture are" },

@@ -14,8 +14,8 @@
 /* Every backend there is, best first. */
 static const struct vm_backend *const backends[] = { &vm_backend_qemu };
 
-static int choose_qemu(enum arch a, const struct vm_backend **ret, struct vm_about *about,
-		       struct err *e)
+static int choose_qemu(enum arch a, enum vm_accel wish, const struct vm_backend **ret,
+		       struct vm_about *about, struct err *e)
 {
 	struct probe_result found;
 	bool kvm;
@@ -27,11 +27,11 @@ static int choose_qemu(enum arch a, const struct vm_backend **ret, struct vm_abo
 	snprintf(about->backend, sizeof(about->backend), "%s", backends[0]->name);
 	memcpy(about->version, found.version, sizeof(about->version));
 	*ret = backends[0];
-	return accel_choose(a, VM_ACCEL_AUTO, &kvm, about, e);
+	return accel_choose(a, wish, &kvm, about, e);
 }
 
-int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, struct vm_about *about,
-	      struct err *e)
+int vm_choose(const char *name, enum arch a, enum vm_accel wish, const struct vm_backend **ret,
+	      struct vm_about *about, struct err *e)
 {
 	if (!strcmp(name, "kvm"))
 		return err_set(
@@ -40,7 +40,7 @@ int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, stru
 			"takes KVM as accelerator where it works");
 	if (strcmp(name, "auto") != 0 && strcmp(name, "qemu") != 0)
 		return err_set(e, -EINVAL, "backend \"%s\": there are auto, qemu and kvm", name);
-	return choose_qemu(a, ret, about, e);
+	return choose_qemu(a, wish, ret, about, e);
 }
 
 const char *const *vm_guest_modules(const struct vm_backend *b, enum arch a)

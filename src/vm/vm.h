@@ -121,9 +121,12 @@ struct vm {
 	struct vm_about about;
 };
 
-/* "auto", "qemu", "kvm"; @a is the guest's. Explains in @about.why when auto had to settle for less. */
-int vm_choose(const char *name, enum arch a, const struct vm_backend **ret, struct vm_about *about,
-	      struct err *e);
+/*
+ * "auto", "qemu", "kvm"; @a is the guest's. Explains in @about.why when it had to settle for less, and
+ * refuses what was asked for and is not to be had.
+ */
+int vm_choose(const char *name, enum arch a, enum vm_accel wish, const struct vm_backend **ret,
+	      struct vm_about *about, struct err *e);
 
 /*
  * Names of the kernel modules that a guest of @a must load to reach its link and tty on this
