@@ -12,7 +12,7 @@ KTSTR_TEST(short_lives, .summary = "forking goes on beside a busy neighbour",
 	ktstr_spawn(t, "cg_1", .work = KTSTR_CACHE_PRESSURE, .cache_pressure = { .size_kib = 256 });
 	ktstr_hold(t, KTSTR_FULL);
 
-	ktstr_expect_ge(t, ktstr_measure(t, "cg_0").iterations, 10);
+	ktstr_expect_ge(t, ktstr_measure(t, "cg_0").iterations, 3);
 }
 
 KTSTR_TEST(page_faults, .summary = "workers that fault pages in and out all get on",

@@ -8,19 +8,22 @@
 /* Two processes pass a byte to and fro; each hand-over is one wake-up. */
 KTSTR_TEST(pipe_wakeups, .summary = "partners on a pipe wake each other promptly",
 	   .topology = "1n1l2c1t", .duration_ms = 1000,
-	   .limits.max_p99_wake_us = KTSTR_LIMIT(20000))
+	   .limits.max_p99_wake_us = KTSTR_LIMIT(50000))
 {
 	ktstr_cgroup(t, "cg_0");
 	ktstr_spawn(t, "cg_0", .work = KTSTR_PIPE_IO, .workers = 2);
 	ktstr_hold(t, KTSTR_FULL);
 
-	ktstr_value(t, "p99_wake", (double)ktstr_measure(t, "cg_0").wake.p99_ns / 1e3, "us");
+	struct ktstr_stats s = ktstr_measure(t, "cg_0");
+
+	ktstr_expect_ge(t, s.wake.count, 25);
+	ktstr_value(t, "p99_wake", (double)s.wake.p99_ns / 1e3, "us");
 }
 
 /* One process wakes three at once, again and again. */
 KTSTR_TEST(futex_wakeups, .summary = "receivers of a broadcast all start promptly",
 	   .topology = "1n1l2c1t", .duration_ms = 1000,
-	   .limits.max_p99_wake_us = KTSTR_LIMIT(50000))
+	   .limits.max_p99_wake_us = KTSTR_LIMIT(100000))
 {
 	ktstr_cgroup(t, "cg_0");
 	ktstr_spawn(t, "cg_0", .work = KTSTR_FUTEX_FAN_OUT, .futex_fan_out = { .fan_out = 3 });
@@ -30,7 +33,7 @@ KTSTR_TEST(futex_wakeups, .summary = "receivers of a broadcast all start promptl
 /* Something that sleeps most of the time must not wait behind those that never do. */
 KTSTR_TEST(interactive_beside_batch, .summary = "short bursts are not held up by busy neighbours",
 	   .topology = "1n1l2c1t", .duration_ms = 1500,
-	   .limits.max_p99_wake_us = KTSTR_LIMIT(100000))
+	   .limits.max_p99_wake_us = KTSTR_LIMIT(250000))
 {
 	ktstr_cgroup(t, "ui");
 	ktstr_cgroup(t, "batch");

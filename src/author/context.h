@@ -35,8 +35,9 @@ struct ktstr {
 	struct cgroups cgroups;
 	struct crew **crews;
 	size_t nr_crews;
-	struct gate *gate; /* shared with the workers */
-	uint32_t nr_forked;
+	struct gate *gate;  /* shared with the workers */
+	uint32_t nr_forked; /* workers so far */
+	uint32_t nr_absent; /* those of them that were not waited for any longer */
 	struct findings findings;
 	unsigned nr_expects;
 	struct value *values;

@@ -371,7 +371,14 @@ static void join(struct cpuset *into, const struct cpuset *from)
 void crew_cpus_changing(struct crew *c, const struct cpuset *to)
 {
 	join(&c->allowed[c->shared->epoch], to);
-	c->unsteady = "its CPUs changed meanwhile";
+	if (c->started_ns)
+		c->unsteady = "its CPUs changed meanwhile";
+}
+
+void crew_weight_changed(struct crew *c, const struct cpuset *unused)
+{
+	if (c->started_ns)
+		c->unsteady = "its weight changed meanwhile";
 }
 
 /* When epochs have run out, the last one allows whatever it has allowed: lenient, never wrong. */
@@ -396,6 +403,7 @@ int crew_move(struct crew *c, struct cgroup *to, struct err *e)
 	}
 	crew_cpus_changed(c, &cpus);
 	c->plan.cgroup = to;
-	c->unsteady = "workers were moved meanwhile";
+	if (c->started_ns)
+		c->unsteady = "workers were moved meanwhile";
 	return 0;
 }

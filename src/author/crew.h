@@ -69,6 +69,7 @@ void crews_bury(struct crew *const *c, size_t nr);
 /* Around a change of what the crew's cgroup may use: widens first, narrows afterwards. */
 void crew_cpus_changing(struct crew *c, const struct cpuset *to);
 void crew_cpus_changed(struct crew *c, const struct cpuset *to);
+void crew_weight_changed(struct crew *c, const struct cpuset *unused);
 /* The CPUs its affinity leaves worker @i; only if the plan has one. */
 struct cpuset crew_affinity(const struct crew *c, unsigned i);
 int crew_move(struct crew *c, struct cgroup *to, struct err *e);

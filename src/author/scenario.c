@@ -187,8 +187,7 @@ int ktstr_cgroup_set_weight(struct ktstr *t, const char *cgroup, unsigned weight
 		return r;
 	if (cgroup_set_weight(&t->cgroups, c, weight, &e) < 0)
 		return ktstr_give_up_(t, &e);
-	if (t->load_from_ns)
-		c->unsteady = "its weight changed meanwhile";
+	each_crew_within(t, c, NULL, crew_weight_changed);
 	return 0;
 }
 
@@ -293,12 +292,14 @@ static void wait_until_ready(struct ktstr *t)
 	uint64_t until = clock_ns() + READY_PATIENCE_NS, now;
 	uint32_t ready;
 
-	while ((ready = __atomic_load_n(&t->gate->ready, __ATOMIC_ACQUIRE)) < t->nr_forked &&
+	while ((ready = __atomic_load_n(&t->gate->ready, __ATOMIC_ACQUIRE)) + t->nr_absent <
+		       t->nr_forked &&
 	       (now = clock_ns()) < until) {
 		struct timespec left = { 0, (long)(until - now - 1) };
 
 		futex_wait(&t->gate->ready, ready, &left);
 	}
+	t->nr_absent = t->nr_forked > ready ? t->nr_forked - ready : 0;
 }
 
 static void open_gate(struct ktstr *t)

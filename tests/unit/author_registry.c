@@ -136,25 +136,48 @@ static void a_guest_that_cannot_do_its_part_says_so(void **state)
 	}
 }
 
-static void outside_a_guest_it_asks_for_ktstr(void **state)
+/* Runs a program as a user would; returns its exit status. @ktstr NULL = not set. */
+static int run_on_host(const char *program, const char *ktstr, char *ret, size_t cap)
 {
-	char out[1024] = "";
-	int pipefd[2], status;
+	int ends[2], status;
+	size_t len = 0;
 
-	assert_int_equal(pipe(pipefd), 0);
+	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (!pid) {
-		dup2(pipefd[1], STDERR_FILENO);
-		setenv("KTSTR", "/nonexistent/ktstr", 1);
-		execl(programs[0], programs[0], "--list", NULL);
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		if (ktstr)
+			setenv("KTSTR", ktstr, 1);
+		else
+			unsetenv("KTSTR");
+		execl(program, program, "--list", NULL);
 		_exit(127);
 	}
-	close_fd(&pipefd[1]);
-	assert_true(read(pipefd[0], out, sizeof(out) - 1) > 0);
-	close_fd(&pipefd[0]);
+	close_fd(&ends[1]);
+	for (ssize_t n; (n = read(ends[0], ret + len, cap - 1 - len)) > 0;)
+		len += (size_t)n;
+	ret[len] = 0;
+	close_fd(&ends[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 3 << 8);
+	return WEXITSTATUS(status);
+}
+
+static void outside_a_guest_it_becomes_the_ktstr_of_its_build_tree(void **state)
+{
+	char out[65536];
+
+	assert_int_equal(run_on_host(programs[0], NULL, out, sizeof(out)), 0);
+	assert_non_null(strstr(out, "c_says_much"));
+}
+
+static void without_ktstr_it_says_what_to_do(void **state)
+{
+	char out[65536];
+
+	assert_int_equal(run_on_host(programs[0], "/nonexistent/ktstr", out, sizeof(out)), 3);
 	assert_non_null(strstr(out, "/nonexistent/ktstr cannot be run: No such file or directory"));
+	assert_non_null(strstr(out, "Put ktstr on PATH"));
 }
 
 int main(int argc, char **argv)
@@ -163,7 +186,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_host_reads_what_was_declared_however_it_was_linked),
 		cmocka_unit_test(a_guest_runs_the_test_the_job_names),
 		cmocka_unit_test(a_guest_that_cannot_do_its_part_says_so),
-		cmocka_unit_test(outside_a_guest_it_asks_for_ktstr),
+		cmocka_unit_test(outside_a_guest_it_becomes_the_ktstr_of_its_build_tree),
+		cmocka_unit_test(without_ktstr_it_says_what_to_do),
 	};
 
 	programs = argv + 1;

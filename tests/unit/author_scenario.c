@@ -322,7 +322,7 @@ static void workers_without_a_hold_are_inconclusive(void **state)
 static void a_skip_is_a_skip(void **state)
 {
 	struct fixture *f = *state;
-	struct ktstr *t = begin(f, NULL);
+	struct ktstr *t = begin(f, "max_unfair_pct=1");
 
 	ktstr_skip(t, "needs %d CPUs", 64);
 	ktstr_cgroup(t, "cg_0");
@@ -459,6 +459,40 @@ static void steps_change_cpus_workers_and_cgroups(void **state)
 						  "stage 5\n");
 }
 
+static void fairness_knows_that_the_rules_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct ktstr *t = begin(f, "max_unfair_pct=100");
+
+	ktstr_cgroup(t, "cg_0");
+	ktstr_cgroup(t, "cg_1");
+	ktstr_spawn(t, "cg_0");
+	ktstr_spawn(t, "cg_1");
+	ktstr_cgroup_set_weight(t, "cg_0", 300);
+	ktstr_hold_ms(t, 20);
+	ktstr_cgroup_set_weight(t, "cg_1", 300);
+	ktstr_hold_ms(t, 20);
+	assert_int_equal(finish(f), OUTCOME_INCONCLUSIVE);
+	assert_string_equal(headline(f), "fairness between cg_0 and cg_1 could not be judged: its "
+					 "weight changed meanwhile");
+}
+
+static void a_worker_that_never_comes_is_waited_for_once(void **state)
+{
+	struct fixture *f = *state;
+	struct ktstr *t = begin(f, NULL);
+
+	ktstr_cgroup(t, "cg_0");
+	ktstr_spawn(t, "cg_0", .workers = 2);
+	t->nr_forked++; /* one that a scheduler never lets arrive */
+	ktstr_hold_ms(t, 1);
+	uint64_t before = clock_ns();
+	ktstr_cgroup(t, "cg_1");
+	ktstr_spawn(t, "cg_1");
+	ktstr_hold_ms(t, 1);
+	assert_true(clock_ns() - before < 500000000);
+}
+
 static void the_cpus_allowed_at_each_time_count_for_isolation(void **state)
 {
 	struct fixture *f = *state;
@@ -574,6 +608,8 @@ int main(void)
 		RUN(waiting_on_purpose_is_no_gap_and_being_stopped_is),
 		RUN(a_worker_that_is_killed_is_reported),
 		RUN(steps_change_cpus_workers_and_cgroups),
+		RUN(fairness_knows_that_the_rules_changed),
+		RUN(a_worker_that_never_comes_is_waited_for_once),
 		RUN(the_cpus_allowed_at_each_time_count_for_isolation),
 		RUN(affinity_each_gives_every_worker_one_cpu),
 		RUN(stages_enclose_the_load_and_the_result_is_complete),
