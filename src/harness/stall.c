@@ -11,8 +11,10 @@
 
 /* A vCPU that waited for more than this share of an interval was in effect stopped by the host. */
 #define STALLED_PERCENT 90
-/* Above this share of waiting, wake-up latencies measure the host. */
+/* Above this share of waiting, wake-up latencies measure the host ... */
 #define WAIT_TOO_MUCH_PPM 250000
+/* ... unless they are this many times beyond the limit, which no sharing of CPUs explains. */
+#define BEYOND_SHARING 10
 
 static void sample_vcpu(struct stall_meter *m, uint32_t i, const struct vm_vcpu_time *now,
 			uint64_t interval)
@@ -70,6 +72,27 @@ static bool is_kind(const struct detail *d, enum result_kind k)
 	return !strcmp(d->kind, names[k]);
 }
 
+static bool far_beyond(uint64_t ns, const struct ktstr_limit *limit_us)
+{
+	return limit_us->state == KTSTR_LIMIT_SET &&
+	       (double)ns >= limit_us->value * 1e3 * BEYOND_SHARING;
+}
+
+static bool host_may_have_slowed(const struct cell_result *r, const char *cgroup,
+				 const struct ktstr_limits *l)
+{
+	if (r->load_wait_ppm < WAIT_TOO_MUCH_PPM)
+		return false;
+	for (size_t i = 0; i < r->nr_cgroups; i++) {
+		const struct latency *wake = &r->cgroups[i].wake;
+		if (!strcmp(r->cgroups[i].name, cgroup) &&
+		    (far_beyond(wake->p99_ns, &l->max_p99_wake_us) ||
+		     far_beyond(wake->p999_ns, &l->max_p999_wake_us)))
+			return false;
+	}
+	return true;
+}
+
 int stall_excuse(struct cell_result *r, const struct ktstr_limits *limits)
 {
 	double half_gap_ns = limits->max_gap_ms.value * 1e6 / 2;
@@ -87,7 +110,7 @@ int stall_excuse(struct cell_result *r, const struct ktstr_limits *limits)
 				 (double)r->host_stall_ns / 1e9);
 			err = excuse(d, why);
 		} else if (is_kind(d, RESULT_WAKE_LATENCY) &&
-			   r->load_wait_ppm >= WAIT_TOO_MUCH_PPM) {
+			   host_may_have_slowed(r, d->cgroup, limits)) {
 			snprintf(why, sizeof(why),
 				 "the vCPUs waited %.0f %% of the time for a host CPU",
 				 (double)r->load_wait_ppm / 1e4);

@@ -372,6 +372,37 @@ static void a_gap_that_the_host_made_is_not_held_against_the_scheduler(void **st
 	}
 }
 
+static void slow_wakeups_beyond_what_sharing_explains_stay_failures(void **state)
+{
+	static const struct {
+		uint64_t wait_ppm, p99_ns;
+		enum verdict verdict;
+	} row[] = {
+		{ 249999, 30 * MS, VERDICT_FAIL },
+		{ 250000, 30 * MS, VERDICT_INCONCLUSIVE },
+		{ 250000, 199 * MS, VERDICT_INCONCLUSIVE },
+		{ 900000, 200 * MS, VERDICT_FAIL },
+	};
+	struct ktstr_limits l = { .max_p99_wake_us = { 20000, KTSTR_LIMIT_SET, 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct detail d = { .verdict = VERDICT_FAIL,
+				    .kind = "wake_latency",
+				    .cgroup = "cg_0",
+				    .text = strdup("woken too slowly") };
+		struct cgroup_stats c = { .name = "cg_0", .wake.p99_ns = row[i].p99_ns };
+		struct cell_result r = { .details = &d,
+					 .nr_details = 1,
+					 .cgroups = &c,
+					 .nr_cgroups = 1,
+					 .load_wait_ppm = row[i].wait_ppm };
+
+		assert_int_equal(stall_excuse(&r, &l), 0);
+		assert_int_equal(d.verdict, row[i].verdict);
+		free(d.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +421,7 @@ int main(void)
 		cmocka_unit_test(init_without_a_link_is_heard_on_the_console),
 		cmocka_unit_test(waiting_vcpus_are_measured),
 		cmocka_unit_test(a_gap_that_the_host_made_is_not_held_against_the_scheduler),
+		cmocka_unit_test(slow_wakeups_beyond_what_sharing_explains_stay_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,17 +39,17 @@ def a_starved_cgroup_is_named(box):
 
 @case()
 def an_ignored_cpu_is_named(box):
-    misbehaves(box, "spread", "every_cpu_is_used", "--ignore-cpu 1", "check", "cpu1")
+    misbehaves(box, "topology", "llc_spread", "--ignore-cpu 1", "check", "cpu1")
 
 
 @case()
 def an_error_exit_is_named_with_the_kernels_reason(box):
-    misbehaves(box, "fairness", "two_cgroups", "--exit-error 500", "scheduler-evicted", "told to")
+    misbehaves(box, "fairness", "two_cgroups", "--exit-error 500", "scheduler-evicted", "told by --exit-error")
 
 
 @case()
 def slow_dispatch_is_seen_in_the_wakeups(box):
-    misbehaves(box, "wakeup", "pipe_latency", "--slow-dispatch 20000", "check", "p99")
+    misbehaves(box, "wakeup", "pipe_wakeups", "--slow-dispatch 250000", "check", "p99")
 
 
 @case()
