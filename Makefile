@@ -28,13 +28,13 @@ setup:
 	@tools/setup --if-allowed
 
 check: all
-	@meson test -C $(BUILD)
+	@tools/check $(BUILD)
 
 demo: all
-	@tools/demo
+	@tools/demo $(BUILD)
 
 bench: all
-	@tools/bench
+	@tools/bench $(BUILD)
 
 format:
 	@tools/check-format --fix

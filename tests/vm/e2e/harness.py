@@ -95,7 +95,7 @@ class Box:
                     if self.token.encode() not in f.read().split(b"\0"):
                         continue
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    found.append((int(pid), f.read().replace(b"\0", b" ").decode()[:80]))
+                    found.append((int(pid), f.read().replace(b"\0", b" ").decode()))
             except OSError:
                 continue
         return found
@@ -115,13 +115,18 @@ class Box:
         return self.wait_for(f"process {words}", lambda: next(
             (p for p, c in self.marked() if words in c), None), seconds)
 
+    def qemu(self):
+        """The QEMU that runs a guest, not the one asked for its version."""
+        return self.wait_for("QEMU", lambda: next(
+            (p for p, c in self.marked() if "qemu-system" in c and " -display " in c), None))
+
     def expect_gone(self, seconds=5):
         end = time.monotonic() + seconds
         while self.marked() and time.monotonic() < end:
             time.sleep(0.02)
         left = self.marked()
         if left:
-            raise AssertionError(f"left behind: {left}")
+            raise AssertionError(f"left behind: {[(p, c[:100]) for p, c in left]}")
 
     def close(self):
         for p in self.children:

@@ -7,16 +7,10 @@ from harness import case
 COUNT = re.compile(rb"(\d+) passed, (\d+) failed, (\d+) inconclusive, (\d+) skipped")
 
 
-def kill_at_stage(box, words, marker=None):
-    """Starts a run of tests and kills, once it is there, the process whose command has @words."""
-    p = box.start("test", box.example("fairness"), "-f", "two_cgroups", "--format", "human")
-    box.process("qemu-system")
-    return p
-
-
 @case()
 def killing_ktstr_takes_everything_along(box):
-    p = kill_at_stage(box, "ktstr")
+    p = box.start("test", box.example("fairness"), "-f", "two_cgroups")
+    box.qemu()
     p.kill()
     p.wait()
     box.expect_gone()
@@ -43,7 +37,7 @@ def killing_ktstr_while_it_fetches_leaves_a_usable_cache(box):
 @case()
 def killing_the_process_of_a_vm_ends_only_its_cell(box):
     p = box.start("test", box.example("fairness"), "-f", "two_cgroups", "--format", "json")
-    qemu = box.process("qemu-system")
+    qemu = box.qemu()
     with open(f"/proc/{qemu}/stat") as f:
         vm = int(f.read().rsplit(")", 1)[1].split()[1])
     assert vm != p.pid
@@ -56,7 +50,7 @@ def killing_the_process_of_a_vm_ends_only_its_cell(box):
 @case()
 def killing_qemu_ends_only_its_cell(box):
     p = box.start("test", box.example("fairness"), "-f", "two_cgroups", "--format", "json")
-    os.kill(box.process("qemu-system"), signal.SIGKILL)
+    os.kill(box.qemu(), signal.SIGKILL)
     out, err = p.communicate(timeout=60)
     assert p.returncode == 2 and b"emulator-died" in out, (out, err)
 
@@ -69,7 +63,7 @@ def an_interrupt_reports_what_was_decided_within_a_second(box):
     while b"SKIP" not in line:
         assert line, p.stderr.read()
         line = p.stdout.readline()
-    box.process("qemu-system")
+    box.qemu()
     from_ = time.monotonic()
     p.send_signal(signal.SIGINT)
     out, err = p.communicate(timeout=20)
@@ -83,7 +77,7 @@ def an_interrupt_reports_what_was_decided_within_a_second(box):
 def an_interrupted_junit_file_is_whole_or_absent(box):
     import xml.etree.ElementTree as et
     p = box.start("test", box.example("fairness"), "-f", "two_cgroups", "--junit", "out.xml")
-    box.process("qemu-system")
+    box.qemu()
     p.send_signal(signal.SIGTERM)
     p.communicate(timeout=20)
     assert p.returncode == 130, p.returncode

@@ -44,7 +44,7 @@ def an_ignored_cpu_is_named(box):
 
 @case()
 def an_error_exit_is_named_with_the_kernels_reason(box):
-    misbehaves(box, "fairness", "two_cgroups", "--exit-error 500", "scheduler-evicted", "told by --exit-error")
+    misbehaves(box, "fairness", "two_cgroups", "--exit-error 1000", "scheduler-evicted", "told by --exit-error")
 
 
 @case()
@@ -74,7 +74,7 @@ def a_guest_that_switches_itself_off_is_named(box):
 def a_hanging_guest_is_named(box):
     p = box.start("run", "--", "sh", "-c", "echo up; sleep 100")
     assert p.stdout.readline() == b"up\n"
-    qemu = box.process("qemu-system")
+    qemu = box.qemu()
     os.kill(qemu, signal.SIGSTOP)
     out, err = p.communicate(timeout=100)
     assert p.returncode == 125 and b"the guest hangs: no sign of life" in err, err
@@ -84,7 +84,7 @@ def a_hanging_guest_is_named(box):
 def the_death_of_qemu_is_named(box):
     p = box.start("run", "--", "sh", "-c", "echo up; sleep 100")
     assert p.stdout.readline() == b"up\n"
-    os.kill(box.process("qemu-system"), signal.SIGKILL)
+    os.kill(box.qemu(), signal.SIGKILL)
     out, err = p.communicate(timeout=30)
     assert p.returncode == 125 and b"killed by signal 9" in err, err
 
