@@ -41,8 +41,11 @@ enum frame_type {
 	FRAME_OUT = 4,	     /* bytes of the command's or test's standard output */
 	FRAME_ERR = 5,	     /* ... standard error */
 	FRAME_SCHED_LOG = 6, /* bytes of the scheduler's output, both streams */
-	FRAME_SCHED_END =
-		7, /* JSON: {"pid","exited":code | "signal":n,"kernel_reason","dump","during"} */
+	/*
+	 * JSON: {"during":"attach|test","pid":N,"exited":code | "signal":n | "alive":true,
+	 * "kernel_reason":"...","dump":"..."}; never for an end that init itself brought about
+	 */
+	FRAME_SCHED_END = 7,
 	FRAME_RESULT = 8, /* JSON: the test's result, see abi/result.h */
 	FRAME_FATAL =
 		9, /* text: init or libktstr could not do its part; the run cannot be judged */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* ktstr-init: PID 1 of every guest. From the kernel's hand to the link, then the run, then power-off. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,12 +33,25 @@ static int read_job(struct job *ret, struct err *e)
 	return r < 0 ? r : job_parse(text, len, ret, e);
 }
 
+/* Without a console the kernel leaves 0 to 2 closed, and nothing else may ever get these numbers. */
+static void hold_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close_fd(&fd);
+}
+
 static int prepare(struct job *ret, struct err *e)
 {
 	int r = mount_first(e);
 
-	if (!r)
-		r = read_job(ret, e);
+	if (r < 0)
+		return r;
+	hold_standard_streams();
+	r = read_job(ret, e);
 	return r < 0 ? r : modules_load(&ret->modules, e);
 }
 

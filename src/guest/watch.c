@@ -56,6 +56,14 @@ static void add_reason(struct watch *w, const char *separator, struct scx_text t
 	buf_put(&w->reason, t.what, MIN(t.len, room));
 }
 
+/* The scheduler's own doing, or what its death brings with it: the process tells the story then. */
+static bool is_from_user_space(struct scx_text t)
+{
+	static const char user[] = "unregistered from user space";
+
+	return t.len == strlen(user) && !memcmp(t.what, user, t.len);
+}
+
 void watch_kmsg(struct watch *w, uint64_t now, const struct kmsg_record *r)
 {
 	struct scx_text t = { 0 };
@@ -67,7 +75,8 @@ void watch_kmsg(struct watch *w, uint64_t now, const struct kmsg_record *r)
 		kernel_has_it(w);
 		break;
 	case SCX_LINE_DISABLED:
-		add_reason(w, "; ", t);
+		if (!is_from_user_space(t))
+			add_reason(w, "; ", t);
 		w->kernel_said = true;
 		close_in(w, now, WATCH_CLOSING_NS);
 		break;

@@ -41,7 +41,7 @@ struct watch {
 	bool kernel_let_go; /* nothing more will come from there */
 	int status;	    /* wait status, once process_ended */
 	uint64_t deadline;  /* now_ns() time at which STARTING or CLOSING is over */
-	struct buf reason;  /* the kernel's words */
+	struct buf reason;  /* the kernel's words, if it was the kernel that ended it */
 };
 
 void watch_fini(struct watch *w);
