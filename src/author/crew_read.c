@@ -145,8 +145,9 @@ static void read_member(const struct crew *c, unsigned i, struct worker_stats *r
 	ret->delay_known = run_delay(m->pid, &ret->delay_ns);
 	ret->delay_ns -= m->delay_before_ns;
 	read_open_gap(c, s, m->pid, now, ret);
-	if (ret->delay_ns > ret->wall_ns)
-		ret->delay_ns = ret->wall_ns;
+	/* the open wait and what the kernel counts are not read at the same instant */
+	uint64_t not_running = ret->wall_ns - MIN(ret->cpu_ns, ret->wall_ns);
+	ret->delay_ns = MIN(ret->delay_ns, not_running);
 }
 
 void crew_read(const struct crew *c, struct worker_stats *ret)

@@ -3,6 +3,7 @@
 #include "author_fixture.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -10,6 +11,35 @@
 #include <unistd.h>
 
 /* --- loads on this machine ---------------------------------------------------------------- */
+
+/*
+ * This machine may be busy with anything: what must happen is waited for, and the checks that
+ * depend on getting CPU time in time are off unless they are what the test is about.
+ */
+#define ANY_TIME "max_gap_ms=off progress=off isolation=off"
+#define PATIENCE_NS 20000000000ull
+
+static bool all_got_on(struct ktstr *t)
+{
+	SCOPED(observed_fini) struct observed o = { 0 };
+
+	assert_int_equal(ktstr_observe_(t, &o), 0);
+	for (size_t g = 0; g < o.nr; g++)
+		for (size_t i = 0; i < o.group[g].nr; i++)
+			if (!o.group[g].worker[i].iterations)
+				return false;
+	return true;
+}
+
+static void hold_until_all_got_on(struct ktstr *t)
+{
+	uint64_t until = clock_ns() + PATIENCE_NS;
+
+	do
+		ktstr_hold_ms(t, 20);
+	while (!all_got_on(t) && clock_ns() < until);
+	assert_true(all_got_on(t));
+}
 
 static void every_work_type_works_and_measures_itself(void **state)
 {
@@ -23,6 +53,8 @@ static void every_work_type_works_and_measures_itself(void **state)
 		struct fixture *f = *state;
 		struct ktstr *t = begin(f, "max_gap_ms=off");
 		struct ktstr_workers w = { .cgroup = "cg_0", .work = (enum ktstr_work)work };
+		struct ktstr_stats s;
+		uint64_t until = clock_ns() + PATIENCE_NS;
 
 		if (work == KTSTR_BURSTY)
 			w.bursty.run_us = w.bursty.sleep_us = 5000;
@@ -30,18 +62,18 @@ static void every_work_type_works_and_measures_itself(void **state)
 			w.mutex_contention.hold = 100000;
 		ktstr_cgroup(t, "cg_0");
 		ktstr_workers_spawn(t, w);
-		ktstr_hold(t, KTSTR_FULL);
-		struct ktstr_stats s = ktstr_measure(t, "cg_0");
+		hold_until_all_got_on(t);
+		do
+			s = (ktstr_hold_ms(t, 20), ktstr_measure(t, "cg_0"));
+		while (wakes[work] && !s.wake.count && clock_ns() < until);
 		assert_string_equal(headline(f), "");
-		assert_true(s.workers >= 1);
-		assert_true(s.work > 0 && s.iterations > 0 && s.cpu_ns > 0);
-		assert_true(s.wall_ns >= s.workers * 100000000ull);
-		assert_true(s.cpu_ns + s.run_delay_ns <= s.wall_ns * 101 / 100);
+		assert_true(s.workers >= 1 && s.work > 0 && s.cpu_ns > 0);
+		assert_true(s.wall_ns >= s.workers * 40000000ull);
+		assert_true(s.cpu_ns + s.run_delay_ns <= s.wall_ns * 101 / 100); /* two clocks */
 		assert_true(ktstr_cpus_count(&s.cpus_used) > 0);
 		assert_int_equal(s.wake.count > 0, wakes[work]);
-
 		assert_true(s.wake.min_ns <= s.wake.p50_ns && s.wake.p50_ns <= s.wake.p99_ns &&
-			    s.wake.p99_ns <= s.wake.max_ns && s.wake.max_ns < 1000000000);
+			    s.wake.p99_ns <= s.wake.max_ns && s.wake.max_ns < PATIENCE_NS);
 		assert_int_equal(finish(f), OUTCOME_PASS);
 		fixture_tear_down(state);
 		fixture_set_up(state);
@@ -51,32 +83,41 @@ static void every_work_type_works_and_measures_itself(void **state)
 static void waiting_on_purpose_is_no_gap_and_being_stopped_is(void **state)
 {
 	struct fixture *f = *state;
-	struct ktstr *t = begin(f, "max_gap_ms=150 progress=off");
+	struct ktstr *t = begin(f, "max_gap_ms=450");
+	struct worker_stats sleeper, stopped[2];
 
 	ktstr_cgroup(t, "cg_0");
 	ktstr_cgroup(t, "cg_1");
 	ktstr_spawn(t, "cg_0", .work = KTSTR_BURSTY,
-		    .bursty = { .run_us = 1000, .sleep_us = 60000000 });
+		    .bursty = { .run_us = 1000, .sleep_us = 100000000 });
 	ktstr_spawn(t, "cg_1", .workers = 2);
-	ktstr_hold_ms(t, 50);
+	do {
+		ktstr_hold_ms(t, 20);
+		crew_read(t->crews[0], &sleeper);
+	} while (!sleeper.waiting);
 	kill(t->crews[1]->member[1].pid, SIGSTOP);
-	ktstr_hold_ms(t, 250);
+	ktstr_hold_ms(t, 500);
+	crew_read(t->crews[0], &sleeper);
+	crew_read(t->crews[1], stopped);
+	assert_true(sleeper.waiting);
+	assert_int_equal(sleeper.overdue_ns, 0);
+	assert_false(stopped[1].waiting);
+	assert_true(stopped[1].overdue_ns >= 490000000 && stopped[1].gap_ns >= 490000000);
+	assert_true(stopped[1].delay_ns >= 490000000);
 	assert_int_equal(finish(f), OUTCOME_FAIL);
-	assert_int_equal(t->findings.nr, 1);
-	assert_int_equal(t->findings.at[0].kind, RESULT_GAP);
-	assert_non_null(strstr(headline(f), "worker 1 of cg_1 did not run for 0.2"));
 }
 
 static void a_worker_that_is_killed_is_reported(void **state)
 {
 	struct fixture *f = *state;
-	struct ktstr *t = begin(f, NULL);
+	struct ktstr *t = begin(f, ANY_TIME);
 
 	ktstr_cgroup(t, "cg_0");
 	ktstr_spawn(t, "cg_0", .workers = 2);
 	ktstr_hold_ms(t, 20);
+	struct pollfd dead = { .fd = t->crews[0]->member[1].pidfd, .events = POLLIN };
 	kill(t->crews[0]->member[1].pid, SIGSEGV);
-	ktstr_hold_ms(t, 20);
+	assert_int_equal(poll(&dead, 1, 20000), 1);
 	assert_int_equal(finish(f), OUTCOME_FAIL);
 	assert_string_equal(headline(f),
 			    "worker 1 of cg_0 was killed by signal 11 (Segmentation fault)");
@@ -86,7 +127,7 @@ static void a_worker_that_is_killed_is_reported(void **state)
 static void steps_change_cpus_workers_and_cgroups(void **state)
 {
 	struct fixture *f = *state;
-	struct ktstr *t = begin(f, "isolation=off");
+	struct ktstr *t = begin(f, ANY_TIME);
 
 	ktstr_cgroup(t, "cg_0", .cpus = "llc:0");
 	ktstr_cgroup(t, "cg_1");
@@ -116,7 +157,7 @@ static void steps_change_cpus_workers_and_cgroups(void **state)
 static void fairness_knows_that_the_rules_changed(void **state)
 {
 	struct fixture *f = *state;
-	struct ktstr *t = begin(f, "max_unfair_pct=100");
+	struct ktstr *t = begin(f, ANY_TIME " max_unfair_pct=100");
 
 	ktstr_cgroup(t, "cg_0");
 	ktstr_cgroup(t, "cg_1");
@@ -178,13 +219,13 @@ static void the_cpus_allowed_at_each_time_count_for_isolation(void **state)
 static void affinity_each_gives_every_worker_one_cpu(void **state)
 {
 	struct fixture *f = *state;
-	struct ktstr *t = begin(f, NULL);
+	struct ktstr *t = begin(f, ANY_TIME);
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		skip();
 	ktstr_cgroup(t, "cg_0", .cpus = "0-1");
 	ktstr_spawn(t, "cg_0", .workers = 2, .affinity = "each", .nice = 3);
-	ktstr_hold(t, KTSTR_FULL);
+	hold_until_all_got_on(t);
 	assert_true(ktstr_expect_ran_on(t, "0-1"));
 	assert_false(ktstr_expect_ran_on(t, "1-2"));
 	for (unsigned i = 0; i < 2; i++) {
@@ -211,13 +252,13 @@ static void stages_enclose_the_load_and_the_result_is_complete(void **state)
 		"\"values\":[{\"name\":\"x\",\"value\":1.5,\"unit\":\"us\"}]}",
 	};
 	struct fixture *f = *state;
-	struct ktstr *t = begin(f, "isolation=off");
+	struct ktstr *t = begin(f, ANY_TIME);
 
 	ktstr_cgroup(t, "cg_0");
 	ktstr_spawn(t, "cg_0", .work = KTSTR_PIPE_IO);
 	buf_clear(&f->rec.log);
-	ktstr_hold(t, 0.5);
-	ktstr_hold(t, 0.5);
+	ktstr_hold(t, KTSTR_FULL);
+	hold_until_all_got_on(t);
 	ktstr_value(t, "x", 1.5, "us");
 	ktstr_note(t, "seed %d", (int)ktstr_seed(t));
 	assert_int_equal(finish(f), OUTCOME_PASS);
