@@ -141,7 +141,10 @@ static void the_key_is_that_of_the_contents(void **state)
 			 0);
 	import(c, renamed.s, NULL, moved);
 	assert_string_not_equal(first, moved);
-	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 3);
+	put_file(renamed.s, "boot/config-9.9.9-t", "CONFIG_SMP=n\n");
+	import(c, renamed.s, NULL, other);
+	assert_string_not_equal(moved, other);
+	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 4);
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
