@@ -299,7 +299,7 @@ void BPF_PROG(ktstr_dispatch, __s32 cpu, struct task_struct *prev)
 	if (t) {
 		charge(prev, t);
 		starved = is_starved(prev);
-		if (!starved && (cpu == config.ignored_cpu || !has_better(cpu, t->vtime))) {
+		if (!starved && !has_better(cpu, t->vtime)) {
 			keep_running(prev, t, config.slice_ns);
 			return;
 		}

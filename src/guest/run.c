@@ -433,16 +433,15 @@ static int open_signals(void)
 }
 
 /* 0, or why there is no point in going on. */
-static int trouble(const struct run *r, struct err *e)
+static int trouble(const struct run *r)
 {
-	const struct buf *all[] = { &r->up->out.b, &r->up->in.in, &r->body.in.q.b };
-
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i]->bad)
-			return err_sys(e, all[i]->bad, "link to the host: memory");
-	if (r->up->lost && !r->said_exit)
-		return err_set(e, -EPIPE, "the host closed the link before the run was over");
-	return 0;
+	if (r->up->out.b.bad)
+		return r->up->out.b.bad;
+	if (r->up->in.in.bad)
+		return r->up->in.in.bad;
+	if (r->body.in.q.b.bad)
+		return r->body.in.q.b.bad;
+	return r->up->lost && !r->said_exit ? -EPIPE : 0;
 }
 
 int run_job(const struct job *j, struct uplink *up, const struct err *broken, struct err *e)
@@ -466,10 +465,10 @@ int run_job(const struct job *j, struct uplink *up, const struct err *broken, st
 	body_init(&r.body);
 	enter(&r, PHASE_PREPARE);
 	for (act(&r); r.phase != PHASE_OVER; act(&r)) {
-		int bad = trouble(&r, e);
+		int bad = trouble(&r);
 
 		if (bad < 0)
-			return bad;
+			return err_sys(e, bad, "link to the host");
 		wait_for_something(&r, &ps);
 		serve(&r, &ps);
 	}

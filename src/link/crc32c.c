@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * CRC-32C, four bytes per step. The tables are linear: every entry is the XOR of the entries of its
  * single bits, so the compiler builds them from one chain of 32 constants.

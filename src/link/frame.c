@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/* SPDX-License-Identifier: GPL-2.0-only */
 #include "link/frame.h"
 
 #include <assert.h>

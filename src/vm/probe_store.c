@@ -26,6 +26,11 @@ void probe_store_off(void)
 	store_off = true;
 }
 
+void probe_store_on(void)
+{
+	store_off = false;
+}
+
 void probe_store_in(const char *dir)
 {
 	snprintf(other_dir, sizeof(other_dir), "%s", dir);

@@ -12,6 +12,7 @@ bool probe_load(const char *name, const char *key, struct probe_result *ret);
 void probe_save(const char *name, const char *key, const struct probe_result *r);
 /* The parts of probe_no_cache(). */
 void probe_store_off(void);
+void probe_store_on(void); /* and back */
 void probe_kvm_forget(void);
 void probe_qemu_forget(void);
 

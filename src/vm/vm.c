@@ -14,6 +14,14 @@
 /* Every backend there is, best first. */
 static const struct vm_backend *const backends[] = { &vm_backend_qemu };
 
+const struct vm_backend *vm_backend_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (!strcmp(backends[i]->name, name))
+			return backends[i];
+	return NULL;
+}
+
 static int choose_qemu(enum arch a, enum vm_accel wish, const struct vm_backend **ret,
 		       struct vm_about *about, struct err *e)
 {

@@ -128,6 +128,9 @@ struct vm {
 int vm_choose(const char *name, enum arch a, enum vm_accel wish, const struct vm_backend **ret,
 	      struct vm_about *about, struct err *e);
 
+/* By name, whatever this host can do with it; NULL if there is none. */
+const struct vm_backend *vm_backend_find(const char *name);
+
 /*
  * Names of the kernel modules that a guest of @a must load to reach its link and tty on this
  * backend, if its kernel has them as modules; NULL-terminated, static.

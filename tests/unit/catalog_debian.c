@@ -5,13 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/io.h"
-#include "catalog/lock.h"
 #include "catalog/tree.h"
 #include "catalog_util.h"
 
@@ -239,41 +237,6 @@ static void two_fetches_at_once_both_succeed_and_one_is_new(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
-/* Makes the kernel while another process waits for its turn to fetch it, then lets that one on. */
-struct turn {
-	struct path cache, mirror;
-	int lock;
-};
-
-static void do_it_for_them(void *ctx, const char *text)
-{
-	struct turn *t = ctx;
-	SCOPED(catalog_close) struct catalog *c = NULL;
-
-	if (t->lock < 0 || !strstr(text, "waiting for pid"))
-		return;
-	c = open_cache(t->cache.s);
-	put_debian_entry(c, "9.9.9-1", "test", 1);
-	assert_int_equal(remove_tree(t->mirror.s, NULL), 0);
-	close_fd(&t->lock);
-}
-
-static void what_somebody_fetched_meanwhile_is_not_fetched_again(void **state)
-{
-	struct turn t = { .mirror = new_mirror(), .cache = new_dir(), .lock = -1 };
-	SCOPED(catalog_close) struct catalog *c = open_cache(t.cache.s);
-	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
-	const struct catalog_progress p = { do_it_for_them, &t };
-	struct path lock = cache_path(c, "/locks/debian-test-arm64.lock");
-	struct err e = { 0 };
-
-	setenv("KTSTR_DEBIAN_KEYRING", path_format("%s/key.gpg", fixture).s, 1);
-	assert_int_equal(lock_take(lock.s, LOCK_EX, 0, "x", NULL, &t.lock, NULL), 0);
-	if (catalog_resolve(c, "debian:test", ARCH_ARM64, &p, &k, &e) < 0)
-		fail_msg("%s", e.text);
-	assert_string_equal(k.name, "debian 9.9.9-1");
-}
-
 static int fetch_as_nobody(void *arg)
 {
 	become_nobody();
@@ -318,7 +281,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(one_kernel_in_two_suites_is_one_entry),
 		cmocka_unit_test(two_fetches_at_once_both_succeed_and_one_is_new),
-		cmocka_unit_test(what_somebody_fetched_meanwhile_is_not_fetched_again),
 		cmocka_unit_test(no_root_is_needed),
 		cmocka_unit_test(a_damaged_kernel_is_fetched_again),
 	};

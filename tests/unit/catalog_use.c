@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "catalog/lock.h"
+#include "catalog/tree.h"
 #include "catalog_util.h"
 
 struct job {
@@ -255,7 +256,6 @@ static void damage_in_use_is_not_replaced_under_its_user(void **state)
 struct waiting {
 	struct path lock;
 	int go[2], told;
-	bool unlink; /* the holder removes what was locked, as rm does */
 	char text[400];
 };
 
@@ -278,17 +278,14 @@ static void let_go(void *ctx, const char *text)
 	struct waiting *w = ctx;
 
 	snprintf(w->text, sizeof(w->text), "%s", text);
-	if (w->unlink)
-		unlink(w->lock.s);
 	close_fd(&w->go[1]);
 }
 
-static void wait_for_lock(bool unlink_first)
+static void who_waits_for_a_lock_says_so_and_gets_it(void **state)
 {
-	struct waiting w = { .lock = path_format("%s/lock", new_dir().s), .unlink = unlink_first };
+	struct waiting w = { .lock = path_format("%s/lock", new_dir().s) };
 	const struct catalog_progress p = { let_go, &w };
 	SCOPED(close_fd) int fd = -1;
-	struct stat mine, named;
 	int told[2];
 	char byte;
 
@@ -300,22 +297,9 @@ static void wait_for_lock(bool unlink_first)
 	assert_int_equal(lock_take(w.lock.s, LOCK_EX, 60000000000, "the thing", &p, &fd, NULL), 0);
 	assert_non_null(strstr(w.text, "the thing: waiting for pid "));
 	assert_int_equal(wait_for(pid), 0);
-	assert_int_equal(fstat(fd, &mine), 0);
-	assert_int_equal(stat(w.lock.s, &named), 0);
-	assert_int_equal(mine.st_ino, named.st_ino);
 	close_fd(&w.go[0]);
 	close_fd(&told[0]);
 	close_fd(&told[1]);
-}
-
-static void who_waits_for_a_lock_says_so_and_gets_it(void **state)
-{
-	wait_for_lock(false);
-}
-
-static void a_lock_on_a_file_removed_meanwhile_does_not_count(void **state)
-{
-	wait_for_lock(true);
 }
 
 static void waiting_for_a_lock_has_an_end(void **state)
@@ -334,6 +318,39 @@ static void waiting_for_a_lock_has_an_end(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* and no child is left */
 }
 
+static void a_removed_lock_file_is_not_taken_for_a_lock(void **state)
+{
+	struct path lock = path_format("%s/lock", new_dir().s);
+	SCOPED(close_fd) int first = -1;
+	SCOPED(close_fd) int second = -1;
+	struct stat a, b;
+
+	assert_int_equal(lock_take(lock.s, LOCK_EX, 0, "x", NULL, &first, NULL), 0);
+	assert_int_equal(unlink(lock.s), 0);
+	assert_int_equal(lock_take(lock.s, LOCK_EX, 0, "x", NULL, &second, NULL), 0);
+	assert_int_equal(fstat(second, &a), 0);
+	assert_int_equal(stat(lock.s, &b), 0);
+	assert_int_equal(a.st_ino, b.st_ino);
+	assert_true(second > 2);
+}
+
+/* An entry as Debian's fetch would make it. */
+static void put_entry(struct catalog *c, const char *version, const char *suite, unsigned seed)
+{
+	SCOPED(draft_fini) struct draft d = DRAFT_NONE;
+	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
+	struct metadata m = { .arch = ARCH_ARM64, .flavour = "cloud", .size = { 8192 } };
+	struct err e = { 0 };
+
+	snprintf(m.package_version, sizeof(m.package_version), "%s", version);
+	snprintf(m.suite, sizeof(m.suite), "%s", suite);
+	snprintf(m.name, sizeof(m.name), "debian %s", version);
+	assert_int_equal(draft_open(c, &d, &e), 0);
+	put_image(d.dir, "boot", version, seed);
+	assert_int_equal(kernel_key(path_format("%s/boot", d.dir).s, NULL, NULL, m.key, &e), 0);
+	assert_int_equal(entry_publish(c, &d, &m, &k, NULL, &e), 0);
+}
+
 static bool has_kernel(struct catalog *c, const char *name)
 {
 	SCOPED(kernel_list_fini) struct kernel_list l = { 0 };
@@ -350,10 +367,10 @@ static void the_newest_kernel_of_each_suite_stays(void **state)
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	uint64_t would, did;
 
-	put_debian_entry(c, "7.3.10-1", "sid", 1);
-	put_debian_entry(c, "7.3.9-1", "sid", 2);
-	put_debian_entry(c, "7.3.8-1", "sid trixie", 3); /* still trixie's newest */
-	put_debian_entry(c, "7.3.7-1", "trixie", 4);
+	put_entry(c, "7.3.10-1", "sid", 1);
+	put_entry(c, "7.3.9-1", "sid", 2);
+	put_entry(c, "7.3.8-1", "sid trixie", 3); /* still trixie's newest */
+	put_entry(c, "7.3.7-1", "trixie", 4);
 	assert_int_equal(catalog_gc(c, 30, true, &would, NULL, NULL), 0);
 	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 4);
 	assert_int_equal(catalog_gc(c, 30, false, &did, NULL, NULL), 0);
@@ -381,7 +398,7 @@ static void what_nobody_used_for_long_goes(void **state)
 	struct path lists = cache_path(c, "/debian/sid-arm64"), lock;
 
 	assert_int_equal(import_once(&j), 0);
-	put_debian_entry(c, "7.3.10-1", "sid", 1);
+	put_entry(c, "7.3.10-1", "sid", 1);
 	put_file(c->dir, "parts/old", "x");
 	put_file(c->dir, "parts/new", "x");
 	put_file(c->dir, "debian/sid-arm64/status", "");
@@ -444,8 +461,8 @@ int main(void)
 		cmocka_unit_test(a_kernel_in_use_is_not_removed_and_its_user_named),
 		cmocka_unit_test(damage_in_use_is_not_replaced_under_its_user),
 		cmocka_unit_test(who_waits_for_a_lock_says_so_and_gets_it),
-		cmocka_unit_test(a_lock_on_a_file_removed_meanwhile_does_not_count),
 		cmocka_unit_test(waiting_for_a_lock_has_an_end),
+		cmocka_unit_test(a_removed_lock_file_is_not_taken_for_a_lock),
 		cmocka_unit_test(the_newest_kernel_of_each_suite_stays),
 		cmocka_unit_test(what_nobody_used_for_long_goes),
 		cmocka_unit_test(using_a_kernel_makes_it_young_again),

@@ -14,7 +14,6 @@
 
 #include "base/err.h"
 #include "base/io.h"
-#include "catalog/tree.h"
 
 #define NR_DIRS 128
 #define IMAGE_LEN 8192
@@ -98,22 +97,6 @@ struct catalog *open_cache(const char *dir)
 	if (catalog_open(dir, &c, &e) < 0)
 		fail_msg("%s", e.text);
 	return c;
-}
-
-void put_debian_entry(struct catalog *c, const char *version, const char *suite, unsigned seed)
-{
-	SCOPED(draft_fini) struct draft d = DRAFT_NONE;
-	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
-	struct metadata m = { .arch = ARCH_ARM64, .flavour = "cloud", .size = { 8192 } };
-	struct err e = { 0 };
-
-	snprintf(m.package_version, sizeof(m.package_version), "%s", version);
-	snprintf(m.suite, sizeof(m.suite), "%s", suite);
-	snprintf(m.name, sizeof(m.name), "debian %s", version);
-	assert_int_equal(draft_open(c, &d, &e), 0);
-	put_image(d.dir, "boot", version, seed);
-	assert_int_equal(kernel_key(path_format("%s/boot", d.dir).s, NULL, NULL, m.key, &e), 0);
-	assert_int_equal(entry_publish(c, &d, &m, &k, NULL, &e), 0);
 }
 
 static int is_shown(const struct dirent *de)

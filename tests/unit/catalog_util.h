@@ -20,8 +20,6 @@ void put_image(const char *dir, const char *name, const char *version, unsigned 
 void put_image_gz(const char *dir, const char *name, const char *version, unsigned seed);
 
 struct catalog *open_cache(const char *dir);
-/* An entry as a fetch of debian:SUITE:cloud would make it. */
-void put_debian_entry(struct catalog *c, const char *version, const char *suite, unsigned seed);
 size_t nr_names(const char *dir); /* in a directory, without dot files */
 bool exists(const char *path);
 

@@ -34,7 +34,7 @@ void qemu_give_up(struct qemu *q, const char *fmt, ...)
 int control_send(struct qemu *q, enum qmp_cmd cmd, uint32_t *ret_id, struct err *e)
 {
 	SCOPED(buf_fini) struct buf line = { 0 };
-	uint32_t id = ++q->qmp_seq << 8 | cmd;
+	uint32_t id = ++q->qmp_seq << 8 | cmd; /* 16 million of them are enough for a test */
 
 	qmp_put(&line, cmd, id);
 	if (line.bad)
@@ -79,7 +79,8 @@ static void on_status(struct qemu *q, const char *status)
 static void on_answer(struct qemu *q, const struct qmp_msg *m)
 {
 	q->qmp_answered = m->id;
-	memcpy(q->qmp_refusal, m->text, sizeof(q->qmp_refusal));
+	if (m->id == q->qmp_awaited)
+		memcpy(q->qmp_refusal, m->text, sizeof(q->qmp_refusal));
 	if (m->kind == QMP_ERROR)
 		return;
 	if (qmp_cmd_of(m->id) == QMP_CMD_STATUS)
@@ -153,28 +154,37 @@ static int await_control(struct qemu *q, uint64_t deadline_ns)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[0].revents & POLLOUT)
 		port_flush(q, PORT_QMP);
-	if (fds[0].revents && control_read(q) == 0)
-		return -ESRCH;
+	if (fds[0].revents) /* first what it said, then that it is gone */
+		return control_read(q) == 0 ? -ESRCH : 0;
 	return fds[1].revents ? -ESRCH : 0;
 }
 
-int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e)
+#define ENDED "QEMU ended before it answered"
+
+int control_await(struct qemu *q, uint32_t id, struct err *e)
 {
 	uint64_t deadline_ns = now_ns() + ANSWER_NS;
-	uint32_t id;
+	int r = 0;
 
-	if (q->phase != PHASE_RUNNING)
-		return err_set(e, -ESRCH, "the machine does not run");
-	int r = control_send(q, cmd, &id, e);
-	if (r < 0)
-		return r;
-	while (!r && q->qmp_answered != id)
+	q->qmp_awaited = id;
+	q->qmp_refusal[0] = 0;
+	while (!r && q->qmp_answered < id) /* answers come in order, ids count up */
 		r = await_control(q, deadline_ns);
 	if (r == -ESRCH)
-		return err_set(e, r, "QEMU ended before it answered");
+		return err_set(e, r, ENDED);
 	if (r == -ETIMEDOUT)
 		return err_set(e, r, "QEMU did not answer for %llu s", ANSWER_NS / SECOND_NS);
 	if (r < 0)
 		return err_sys(e, r, "QMP");
 	return q->qmp_refusal[0] ? err_set(e, -EIO, "QEMU: %s", q->qmp_refusal) : 0;
+}
+
+int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e)
+{
+	uint32_t id;
+	int r = q->phase == PHASE_RUNNING ? control_send(q, cmd, &id, e) : -EPIPE;
+
+	if (r == -EPIPE)
+		return err_set(e, -ESRCH, ENDED);
+	return r < 0 ? r : control_await(q, id, e);
 }

@@ -79,7 +79,7 @@ int port_flush(struct qemu *q, enum qemu_port n)
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0) {
-			r = errno == EAGAIN ? 0 : -errno;
+			r = errno == EAGAIN ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
 			break;
 		}
 		sent += (size_t)k;

@@ -232,7 +232,7 @@ static int qemu_start(struct vm *vm, struct err *e)
 	/* QEMU takes its time to listen, so the first questions wait in the socket */
 	int r = control_send(q, QMP_CMD_CAPABILITIES, NULL, e);
 	if (!r)
-		r = control_send(q, QMP_CMD_CPUS, NULL, e);
+		r = control_send(q, QMP_CMD_CPUS, &q->tids_id, e);
 	if (r < 0)
 		return r;
 	list_fds(q, fds);

@@ -72,15 +72,16 @@ struct qemu {
 	struct buf complaints;	/* the last STDERR_KEPT bytes of stderr */
 	struct buf qmp_in;	/* incomplete line */
 	uint32_t qmp_seq;	/* of the last command */
-	uint32_t qmp_answered;	/* id of the last answer ... */
-	char qmp_refusal[200];	/* ... and what was wrong with it, "" = nothing */
+	uint32_t qmp_awaited;	/* id of the command somebody waits for */
+	uint32_t qmp_answered;	/* id of the last answer */
+	char qmp_refusal[200];	/* what was wrong with the one awaited, "" = nothing */
 	bool pausing;		/* a STOP event is our own doing */
 	bool link_lost;		/* the link is gone; to be reported once QEMU proves alive */
 	bool link_lost_due;
 	bool link_ready_due; /* the send queue of the link has run empty */
 	struct qemu_end end;
-	int32_t tid[TOPO_MAX_CPUS]; /* host threads of vCPUs */
-	uint32_t nr_tids;
+	int32_t tid[TOPO_MAX_CPUS];  /* host threads of vCPUs */
+	uint32_t nr_tids, tids_id;   /* and the question about them */
 	int sched_fd[TOPO_MAX_CPUS]; /* their schedstat files, -1 = not open */
 	struct vm_stats stats;	     /* the last ones read */
 };
@@ -103,7 +104,9 @@ ssize_t port_read(struct qemu *q, enum qemu_port n);
 int control_send(struct qemu *q, enum qmp_cmd cmd, uint32_t *ret_id, struct err *e);
 /* Reads what is there and acts on it; results as of port_read(). */
 ssize_t control_read(struct qemu *q);
-/* Sends @cmd and waits for its answer, while nothing but QMP is looked at. */
+/* Waits for the answer to command @id, while nothing but QMP is looked at. */
+int control_await(struct qemu *q, uint32_t id, struct err *e);
+/* Sends @cmd and waits for its answer. */
 int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e);
 /* Gives up on the machine: kills the process, the sentence becomes the reason. */
 void qemu_give_up(struct qemu *q, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -55,7 +55,7 @@ static int learn_threads(struct qemu *q, struct err *e)
 {
 	if (q->nr_tids || q->phase != PHASE_RUNNING)
 		return 0;
-	return control_ask(q, QMP_CMD_CPUS, e);
+	return control_await(q, q->tids_id, e);
 }
 
 int qemu_stats(struct vm *vm, struct vm_stats *ret, struct err *e)

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Makes the first, second, third ... call that can fail do so on the way from a configuration to a
+ * started machine, until one way has no failure: each must end in a sentence and leave nothing.
+ * The calls are linked in by --wrap; the list is vm_wraps in meson.build.
+ */
+#include "vm_fake.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "vm/probe.h"
+
+static int countdown; /* the call that reaches 0 fails; -1 = none does */
+static bool fired;
+
+static bool fails(void)
+{
+	if (countdown < 0 || countdown-- > 0)
+		return false;
+	fired = true;
+	return true;
+}
+
+/* X(result, name, failure, errno, parameters, arguments) */
+#define CALLS(X) \
+	X(void *, malloc, NULL, ENOMEM, (size_t n), (n)) \
+	X(void *, calloc, NULL, ENOMEM, (size_t n, size_t m), (n, m)) \
+	X(void *, realloc, NULL, ENOMEM, (void *p, size_t n), (p, n)) \
+	X(int, memfd_create, -1, EMFILE, (const char *s, unsigned int f), (s, f)) \
+	X(int, ftruncate64, -1, ENOSPC, (int fd, off_t n), (fd, n)) \
+	X(void *, mmap64, (void *)-1, ENOMEM, (void *p, size_t n, int a, int b, int fd, off_t o), \
+	  (p, n, a, b, fd, o)) \
+	X(int, socketpair, -1, EMFILE, (int a, int b, int c, int *fd), (a, b, c, fd)) \
+	X(int, pipe2, -1, ENFILE, (int *fd, int f), (fd, f)) \
+	X(int, epoll_create1, -1, EMFILE, (int f), (f)) \
+	X(int, epoll_ctl, -1, ENOSPC, (int a, int b, int c, struct epoll_event *d), (a, b, c, d)) \
+	X(int, fcntl64, -1, EMFILE, (int fd, int c, long v), (fd, c, v)) \
+	X(int, open64, -1, EMFILE, (const char *s, int f, unsigned int m), (s, f, m)) \
+	X(pid_t, fork, -1, EAGAIN, (void), ()) \
+	X(int, pidfd_open, -1, EMFILE, (pid_t p, unsigned int f), (p, f)) \
+	X(int, dup2, -1, EBUSY, (int a, int b), (a, b)) \
+	X(ssize_t, send, -1, ENOBUFS, (int fd, const void *p, size_t n, int f), (fd, p, n, f))
+
+#define DEFINE(result, name, failure, code, params, args) \
+	result __real_##name params; \
+	result __wrap_##name params; \
+	result __wrap_##name params \
+	{ \
+		if (!fails()) \
+			return __real_##name args; \
+		errno = code; \
+		return failure; \
+	}
+CALLS(DEFINE)
+
+/* Returns whether it came through without a failure having been put in its way. */
+static bool try_once(int nth, struct fake *f)
+{
+	struct err e = { 0 };
+
+	probe_no_cache();
+	fired = false;
+	countdown = nth;
+	int r = vm_create(f->backend, &f->cfg, &f->vm, &e);
+	if (!r)
+		r = vm_start(f->vm, &e);
+	countdown = -1;
+	if (r < 0 && (e.code != r || !e.text[0]))
+		fail_msg("failure %d: %d, \"%s\"", nth, r, e.text);
+	vm_destroy(hand_over(f->vm));
+	return !r && !fired;
+}
+
+static void every_failure_on_the_way_to_a_machine_is_told_and_leaves_nothing(void **state)
+{
+	struct fake f;
+	int n = 0, before;
+
+	countdown = -1;
+	fake_init(&f, "fake:hang");
+	f.cfg.arch = ARCH_ARM64; /* which has a device tree, too */
+	f.cfg.tty = true;
+	before = open_fds();
+	while (!try_once(n, &f)) {
+		if (open_fds() != before)
+			fail_msg("failure %d: %d descriptors, %d before", n, open_fds(), before);
+		n++;
+		assert_in_range(n, 1, 1000);
+	}
+	assert_in_range(n, 60, 1000); /* or nothing was tried */
+	fake_fini(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			every_failure_on_the_way_to_a_machine_is_told_and_leaves_nothing,
+			fake_setup, fake_teardown),
+	};
+
+	countdown = -1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
