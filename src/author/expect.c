@@ -147,7 +147,8 @@ bool ktstr_expect_ran_on_(struct ktstr *t, const char *cpus, const char *file, i
 
 /* --- what else goes into the result ------------------------------------------------------- */
 
-static void add_text(struct ktstr *t, struct finding f, const char *format, va_list ap)
+__attribute__((format(printf, 3, 0))) static void add_text(struct ktstr *t, struct finding f,
+							   const char *format, va_list ap)
 {
 	char text[sizeof(f.text)];
 

@@ -24,7 +24,7 @@ void buf_put(struct buf *b, const void *data, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void buf_zero(struct buf *b, size_t n);		 /* appends n zero bytes */
 void buf_align(struct buf *b, size_t alignment); /* zero bytes up to a multiple */
 void buf_drop_front(struct buf *b, size_t n);

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set_text(struct err *e, int code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void set_text(struct err *e, int code, const char *fmt,
+							   va_list ap)
 {
 	e->code = code;
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
