@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,10 +161,12 @@ static int missing(struct load_map *m, const char *what, const char *name, const
 		return err_set(m->e, -ENOENT, "%s %s, needed by %s: there is only %s, not for %s",
 			       what, name, needed_by, other, n->name);
 	if (!*root && m->q->arch != arch_host())
-		return err_set(m->e, -ENOENT,
-			       "%s %s, needed by %s: not found; there is no sysroot for %s: "
-			       "name one with --sysroot, or link the program statically",
-			       what, name, needed_by, n->name);
+		return err_set(
+			m->e, -ENOENT,
+			"%s %s, needed by %s: not found, and there is no sysroot for %s: make "
+			"one with tools/sysroot, name one with --sysroot, or link the "
+			"program statically",
+			what, name, needed_by, n->name);
 	return err_set(m->e, -ENOENT, "%s %s, needed by %s: not found%s%s", what, name, needed_by,
 		       *root ? " below " : "", root);
 }
@@ -320,7 +321,7 @@ static int add_program(struct closure *c, const struct closure_query *q, int dep
 {
 	SCOPED(mem_free) char *host = NULL;
 	char start[SCRIPT_LINE] = { 0 };
-	int r = root_resolve("", q->program, q->in, &host);
+	int r = host_resolve(q->program, q->in, &host);
 
 	if (r < 0)
 		return err_sys(e, r, "%s", q->program);
@@ -337,20 +338,13 @@ static int add_program(struct closure *c, const struct closure_query *q, int dep
 
 int closure_add_traced(struct closure *c, const struct closure_query *q, struct err *e)
 {
-	char absolute[PATH_MAX], root[PATH_MAX];
+	SCOPED(mem_free) char *root = NULL;
 	struct closure_query clean = *q;
+	int r = *q->sysroot ? host_resolve(q->sysroot, q->in, &root) : 0;
 
-	if (*q->program != '/') {
-		char cwd[PATH_MAX];
-
-		if (!getcwd(cwd, sizeof(cwd)) || snprintf(absolute, sizeof(absolute), "%s/%s", cwd,
-							  q->program) >= (int)sizeof(absolute))
-			return err_sys(e, -ENAMETOOLONG, "%s", q->program);
-		clean.program = absolute;
-	}
-	if (*q->sysroot && !realpath(q->sysroot, root))
-		return err_sys(e, -errno, "sysroot %s", q->sysroot);
-	clean.sysroot = *q->sysroot && strcmp(root, "/") ? root : "";
+	if (r < 0)
+		return err_sys(e, r, "sysroot %s", q->sysroot);
+	clean.sysroot = root && strcmp(root, "/") ? root : "";
 	return add_program(c, &clean, 0, e);
 }
 

@@ -156,6 +156,13 @@ static int step(struct walk *w, const char *name, struct inputs *in)
 	return follow(w);
 }
 
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int root_resolve(const char *root, const char *path, struct inputs *in, char **ret)
 {
 	struct walk w = { 0 };
@@ -176,7 +183,21 @@ int root_resolve(const char *root, const char *path, struct inputs *in, char **r
 	}
 	if (!w.done[0])
 		strcpy(w.done, "/");
-	inputs_add(in, w.done);
+	/* what is in a directory is for those to say who list it */
+	if (!is_directory(w.done))
+		inputs_add(in, w.done);
 	*ret = strdup(w.done);
 	return *ret ? 0 : -ENOMEM;
+}
+
+int host_resolve(const char *path, struct inputs *in, char **ret)
+{
+	char full[PATH_MAX] = "";
+
+	if (*path != '/' && !getcwd(full, sizeof(full)))
+		return -errno;
+	size_t n = strlen(full);
+	if (snprintf(full + n, sizeof(full) - n, "/%s", path) >= (int)(sizeof(full) - n))
+		return -ENAMETOOLONG;
+	return root_resolve("", full, in, ret);
 }

@@ -48,8 +48,11 @@ bool inputs_unchanged(const struct inputs *in);
 
 /*
  * Resolves @path as if @root were "/" ("" is the real one): symlinks, also absolute ones, and ".."
- * never lead outside. *ret is a host path without symlinks. Everything looked at is added to @in.
+ * never lead outside. *ret is a host path without symlinks. Links, what is missing and a
+ * file at the end are added to @in.
  */
 int root_resolve(const char *root, const char *path, struct inputs *in, char **ret);
+/* The same for the real root; @path may be relative to the current directory. */
+int host_resolve(const char *path, struct inputs *in, char **ret);
 
 #endif

@@ -14,7 +14,7 @@ struct err;
 enum kernel_format {
 	KERNEL_BZIMAGE,	 /* x86 boot protocol, compressed payload inside */
 	KERNEL_IMAGE,	 /* arm64 Image, uncompressed */
-	KERNEL_IMAGE_GZ, /* arm64 Image wrapped in gzip (or zstd: EFI zboot) */
+	KERNEL_IMAGE_GZ, /* an Image or vmlinux compressed as a whole, or EFI zboot */
 	KERNEL_ELF,	 /* vmlinux */
 };
 

@@ -27,17 +27,23 @@
 #define CACHE_MAX (512ull << 20)
 #define CACHE_KEPT (384ull << 20)
 
+static int unusable(struct err *e, int code, const char *dir)
+{
+	return err_set(e, code, "cache %s/parts: %s (XDG_CACHE_HOME decides where it is)", dir,
+		       strerror(-code));
+}
+
 static int open_dir(const char *dir, bool make, int *ret, struct err *e)
 {
 	char path[PATH_MAX];
 
 	if (snprintf(path, sizeof(path), "%s/parts", dir) >= (int)sizeof(path))
-		return err_sys(e, -ENAMETOOLONG, "cache %s", dir);
+		return unusable(e, -ENAMETOOLONG, dir);
 	int r = make ? make_dirs(path, 0755, e) : 0;
 	if (r < 0)
-		return err_frame(e, "cache");
+		return unusable(e, r, dir);
 	*ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *ret < 0 ? err_sys(e, -errno, "cache %s", path) : 0;
+	return *ret < 0 ? unusable(e, -errno, dir) : 0;
 }
 
 static void file_name(char *ret, size_t cap, const char *name, const char *suffix)
@@ -265,5 +271,5 @@ int part_store(const char *dir, const char *request, const struct guest_plan *p,
 	if (r == -EOPNOTSUPP || r == -EISDIR)
 		return 0; /* a file system without O_TMPFILE: then there is no cache */
 	trim(d);
-	return r < 0 ? err_sys(e, r, "cache %s/parts", dir) : 0;
+	return r < 0 ? unusable(e, r, dir) : 0;
 }

@@ -188,16 +188,10 @@ static int add_tree(struct planner *w, const char *guest, const char *host, bool
 	return r;
 }
 
-/* An absolute path without symlinks. */
 static int resolve(struct planner *w, const char *path, char **ret)
 {
-	SCOPED(buf_fini) struct buf full = { 0 };
-	char cwd[PATH_MAX] = "";
+	int r = host_resolve(path, &w->p->in, ret);
 
-	if (*path != '/' && !getcwd(cwd, sizeof(cwd)))
-		return err_sys(w->e, -errno, "%s", path);
-	buf_printf(&full, "%s/%s", cwd, path);
-	int r = full.bad ? full.bad : root_resolve("", full.at, &w->p->in, ret);
 	return r < 0 ? err_sys(w->e, r, "%s", path) : 0;
 }
 

@@ -353,6 +353,24 @@ static void what_was_looked_at_is_told(void **state)
 	assert_false(inputs_unchanged(&in));
 }
 
+static void a_sysroot_behind_a_link_is_followed_and_told(void **state)
+{
+	SCOPED(tree_remove) struct tree t = sysroot_tree();
+	SCOPED(closure_fini) struct closure c = { 0 };
+	SCOPED(inputs_fini) struct inputs in = { 0 };
+	struct closure_query q = { .guest_path = "/x", .arch = ARCH_ARM64, .in = &in };
+
+	tree_link(&t, "link", "root");
+	PUT_ELF(&t, "prog", .interp = LD);
+	q.program = tree_path(&t, "prog");
+	q.sysroot = tree_path(&t, "link");
+	assert_int_equal(closure_add_traced(&c, &q, NULL), 0);
+	assert_string_equal(text_of(&c, &t), LD_TEXT);
+	assert_true(inputs_unchanged(&in));
+	tree_link(&t, "link", "root/.");
+	assert_false(inputs_unchanged(&in));
+}
+
 static void damaged_elf_files_are_refused(void **state)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
@@ -444,6 +462,7 @@ int main(void)
 		cmocka_unit_test(scripts_bring_their_interpreters),
 		cmocka_unit_test(two_libraries_cannot_be_in_one_place),
 		cmocka_unit_test(what_was_looked_at_is_told),
+		cmocka_unit_test(a_sysroot_behind_a_link_is_followed_and_told),
 		cmocka_unit_test(damaged_elf_files_are_refused),
 		cmocka_unit_test(ld_cache_finds_what_was_written),
 		cmocka_unit_test(this_hosts_ld_cache_is_understood),
