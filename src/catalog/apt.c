@@ -19,9 +19,9 @@
 #define DEFAULT_KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 #define SECONDS(n) ((n) * 1000000000ull)
-#define ROOT_WAIT_NS SECONDS(600)
+#define ROOT_WAIT_NS SECONDS(3600)
 #define UPDATE_NS SECONDS(180)
-#define DOWNLOAD_NS SECONDS(600)
+#define DOWNLOAD_NS SECONDS(3600) /* apt itself gives up on a mirror that is silent */
 #define QUERY_NS SECONDS(60)
 #define OPTIONS_MAX 64
 

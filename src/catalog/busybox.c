@@ -99,7 +99,7 @@ static int fetch(struct catalog *c, enum arch a, const char *to, const struct ca
 
 	if (r < 0 || is_static(to, a)) /* somebody else's, while we waited */
 		return r;
-	say(p, "%s: fetching busybox-static from %s", apt.label, apt.mirror);
+	progress_say(p, "%s: fetching busybox-static from %s", apt.label, apt.mirror);
 	r = apt_update(&apt, e);
 	if (r == 0)
 		r = draft_open(c, &d, e);

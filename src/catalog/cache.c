@@ -46,7 +46,7 @@ struct path cache_path(const struct catalog *c, const char *fmt, ...)
 	return p;
 }
 
-void say(const struct catalog_progress *p, const char *fmt, ...)
+void progress_say(const struct catalog_progress *p, const char *fmt, ...)
 {
 	char text[400];
 	va_list ap;

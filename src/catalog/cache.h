@@ -47,7 +47,7 @@ int cache_check_writable(const struct catalog *c, struct err *e);
 /* Names the cache directory in @e and, when the disk is full, what helps. Returns @r. */
 int cache_write_failed(const struct catalog *c, int r, struct err *e);
 
-void say(const struct catalog_progress *p, const char *fmt, ...)
+void progress_say(const struct catalog_progress *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* A directory below tmp/ that is ours until it is published or dropped. */

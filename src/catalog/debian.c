@@ -122,7 +122,7 @@ int debian_cached(struct catalog *c, const struct debian_spec *s, const struct c
 		if (r == 0)
 			return 0;
 		if (r == -EBADMSG)
-			say(p, "%s; not used, ktstr kernel gc removes it", why.text);
+			progress_say(p, "%s; not used, ktstr kernel gc removes it", why.text);
 		else if (r != -ENOENT)
 			return err_set(e, r, "%s", why.text);
 	}
@@ -226,8 +226,8 @@ static int download(const struct apt *a, const struct packages *all, const char 
 		list[i] = words[i];
 		bytes += all->at[i].size;
 	}
-	say(p, "%s: downloading %s: %.1f MB", a->label, main_package(all)->name,
-	    (double)bytes / 1e6);
+	progress_say(p, "%s: downloading %s: %.1f MB", a->label, main_package(all)->name,
+		     (double)bytes / 1e6);
 	int r = make_dirs(dir, 0755, e);
 	return r < 0 ? r : apt_download(a, list, dir, e);
 }
@@ -326,7 +326,7 @@ static int fetch_packages(struct catalog *c, const struct apt *a, const struct d
 	r = download(a, all, debs.s, p, e);
 	if (r < 0)
 		return r;
-	say(p, "%s: unpacking %s", a->label, main_package(all)->name);
+	progress_say(p, "%s: unpacking %s", a->label, main_package(all)->name);
 	r = unpack_all(c, debs.s, to.s, e);
 	if (r == 0)
 		r = remove_tree(debs.s, e);
@@ -346,7 +346,7 @@ int debian_fetch(struct catalog *c, const struct debian_spec *s, bool only_missi
 		*ret_new = false;
 	if (only_missing && debian_cached(c, s, NULL, ret, NULL) == 0)
 		return 0;
-	say(p, "%s: asking %s what there is", a.label, a.mirror);
+	progress_say(p, "%s: asking %s what there is", a.label, a.mirror);
 	r = apt_update(&a, e);
 	if (r == 0)
 		r = find_packages(&a, s, &all, e);

@@ -121,13 +121,13 @@ static int drop(struct gc *g, const char *key, const char *why, struct err *e)
 	int r = g->dry_run ? 0 : entry_remove(g->c, key, &busy);
 
 	if (r == -EBUSY) {
-		say(g->p, "kept: %s", busy.text);
+		progress_say(g->p, "kept: %s", busy.text);
 		return 0;
 	}
 	if (r < 0)
 		return err_set(e, r, "%s", busy.text);
 	g->bytes += bytes;
-	say(g->p, "kernel %.12s: %s (%.1f MB)", key, why, (double)bytes / 1e6);
+	progress_say(g->p, "kernel %.12s: %s (%.1f MB)", key, why, (double)bytes / 1e6);
 	return 0;
 }
 
@@ -240,7 +240,8 @@ static int gc_apt(struct gc *g, const char *name, struct err *e)
 	if (r < 0)
 		return r;
 	g->bytes += bytes;
-	say(g->p, "package lists %s: not used for a while (%.1f MB)", name, (double)bytes / 1e6);
+	progress_say(g->p, "package lists %s: not used for a while (%.1f MB)", name,
+		     (double)bytes / 1e6);
 	return !g->dry_run && unlink(lock.s) < 0 ? err_sys(e, -errno, "%s", lock.s) : 0;
 }
 
@@ -263,7 +264,7 @@ static int gc_drafts(struct gc *g, struct err *e)
 
 	g->bytes += bytes;
 	if (bytes)
-		say(g->p, "left by killed processes: %.1f MB", (double)bytes / 1e6);
+		progress_say(g->p, "left by killed processes: %.1f MB", (double)bytes / 1e6);
 	return r;
 }
 

@@ -162,7 +162,7 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, const char *what,
 	lock_holders(fd, who, sizeof(who));
 	if (!wait_ns)
 		return err_set(e, -EBUSY, "%s: in use by %s", what, who);
-	say(p, "%s: waiting for %s", what, who);
+	progress_say(p, "%s: waiting for %s", what, who);
 	int r = lock_wait(fd, op, wait_ns);
 	if (r == -EBUSY)
 		return err_set(e, r, "%s: still in use after %u s by %s", what,

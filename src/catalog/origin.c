@@ -181,7 +181,6 @@ static int check_image(struct origin *o, const enum arch *want, struct err *e)
 		return err_set(e, -EXDEV, "kernel %.200s: is for %s, the guest is %s", o->image.s,
 			       arch_names(info.arch)->name, arch_names(*want)->name);
 	o->arch = info.arch;
-	o->boots_as_is = info.format == KERNEL_ELF || info.format == KERNEL_IMAGE;
 	if (info.version[0] && o->release[0] && strcmp(info.version, o->release)) {
 		/* What lies beside it belongs to another kernel. */
 		o->modules.s[0] = o->config.s[0] = o->map.s[0] = 0;
@@ -220,27 +219,21 @@ int origin_find(const char *path, const enum arch *want, struct origin *ret, str
 	return r;
 }
 
-/* The bootable form of @image as file @boot, or *ret_same if @image is that already. */
-static int write_boot(struct catalog *c, const char *image, const char *boot, int *ret_same,
-		      struct kernel_info *ret, struct err *e)
+/* The bootable form of @image, or *ret_same if it is that already. */
+static int unpack(const char *image, struct buf *out, int *ret_same, struct kernel_info *ret,
+		  struct err *e)
 {
 	SCOPED(mapping_close) struct mapping m = { 0 };
-	SCOPED(buf_fini) struct buf out = { 0 };
 	int r = mapping_open(&m, image, e);
 
 	if (r == 0)
 		r = inspect(&m, image, ret, e);
 	if (r < 0)
 		return r;
-	r = kernel_unpack(m.at, m.len, &out, ret_same, e);
-	if (r < 0) {
+	r = kernel_unpack(m.at, m.len, out, ret_same, e);
+	if (r < 0)
 		err_frame(e, "kernel %.150s", image);
-		return r;
-	}
-	if (*ret_same)
-		return 0;
-	r = file_write(boot, out.at, out.len);
-	return r < 0 ? cache_write_failed(c, r, e) : 0;
+	return r;
 }
 
 /* Errors of reading what belongs to the user keep their own sentence. */
@@ -264,18 +257,21 @@ static int take_image(struct catalog *c, struct draft *d, const struct origin *o
 		      enum origin_use use, struct metadata *m, struct err *e)
 {
 	struct path image = in_draft(d, PART_IMAGE), boot = in_draft(d, PART_BOOT);
+	SCOPED(buf_fini) struct buf out = { 0 };
 	struct kernel_info info;
 	int same, r = take(c, &o->image, use, image, e);
 
 	if (r == 0)
-		r = write_boot(c, image.s, boot.s, &same, &info, e);
-	if (r == 0 && same && rename(image.s, boot.s) < 0)
-		r = cache_write_failed(c, -errno, e);
+		r = unpack(image.s, &out, &same, &info, e);
 	if (r < 0)
 		return r;
+	if (same)
+		r = rename(image.s, boot.s) < 0 ? -errno : 0;
+	else
+		r = file_write(boot.s, out.at, out.len);
 	m->arch = info.arch;
 	memcpy(m->release, o->release[0] ? o->release : info.version, sizeof(m->release));
-	return 0;
+	return r < 0 ? cache_write_failed(c, r, e) : 0;
 }
 
 static int take_modules(struct catalog *c, struct draft *d, const struct origin *o,
@@ -357,25 +353,20 @@ static int point_at(const struct origin *o, struct kernel *k, struct err *e)
 }
 
 static int store_boot(struct catalog *c, const struct origin *o, const char *key,
-		      struct kernel *ret, struct err *e)
+		      const struct buf *unpacked, struct kernel *ret, struct err *e)
 {
 	SCOPED(draft_fini) struct draft d = DRAFT_NONE;
-	struct metadata m = { .arch = o->arch };
-	struct kernel_info info;
-	int same, r = draft_open(c, &d, e);
+	struct metadata m = { .arch = o->arch, .size[PART_BOOT] = unpacked->len };
+	int r = draft_open(c, &d, e);
 
-	if (r < 0)
-		return r;
-	struct path boot = in_draft(&d, PART_BOOT);
-	r = write_boot(c, o->image.s, boot.s, &same, &info, e);
 	if (r < 0)
 		return r;
 	memcpy(m.key, key, sizeof(m.key));
 	memcpy(m.release, o->release, sizeof(m.release));
 	snprintf(m.name, sizeof(m.name), "%.159s", base_of(&o->image));
 	snprintf(m.source, sizeof(m.source), "path %.250s", o->image.s);
-	m.size[PART_BOOT] = file_size(boot.s);
-	return entry_publish(c, &d, &m, ret, NULL, e);
+	r = file_write(in_draft(&d, PART_BOOT).s, unpacked->at, unpacked->len);
+	return r < 0 ? cache_write_failed(c, r, e) : entry_publish(c, &d, &m, ret, NULL, e);
 }
 
 /* Used where it lies: there is nothing to cache. */
@@ -390,26 +381,38 @@ static int in_place(const struct origin *o, const char *key, struct kernel *ret,
 	return k.boot_path ? 0 : err_sys(e, -ENOMEM, "kernel %.200s", o->image.s);
 }
 
+static int unpack_and_store(struct catalog *c, const struct origin *o, const char *key,
+			    const struct catalog_progress *p, struct kernel *ret, struct err *e)
+{
+	SCOPED(buf_fini) struct buf out = { 0 };
+	struct kernel_info info;
+	int same, r = unpack(o->image.s, &out, &same, &info, e);
+
+	if (r < 0)
+		return r;
+	if (same)
+		return in_place(o, key, ret, e);
+	progress_say(p, "unpacked %s", o->image.s);
+	return store_boot(c, o, key, &out, ret, e);
+}
+
 int origin_resolve(struct catalog *c, const struct origin *o, const struct catalog_progress *p,
 		   struct kernel *ret, struct err *e)
 {
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
+	struct err why = { 0 };
 	char key[KEY_LEN + 1];
 	int r = kernel_key(o->image.s, NULL, NULL, key, e);
 
 	if (r < 0)
 		return r;
-	if (o->boots_as_is) {
-		r = in_place(o, key, &k, e);
-	} else {
-		r = entry_open(c, key, &k, e);
-		if (r == -EBADMSG)
-			say(p, "%s; making it again", e ? e->text : "damaged");
-		if (r == -ENOENT || r == -EBADMSG) {
-			say(p, "unpacking %s", o->image.s);
-			r = store_boot(c, o, key, &k, e);
-		}
-	}
+	r = entry_open(c, key, &k, &why);
+	if (r == -EBADMSG)
+		progress_say(p, "%s; making it again", why.text);
+	if (r == -ENOENT || r == -EBADMSG)
+		r = unpack_and_store(c, o, key, p, &k, e);
+	else if (r < 0)
+		err_set(e, r, "%s", why.text);
 	if (r == 0)
 		r = point_at(o, &k, e);
 	if (r < 0)

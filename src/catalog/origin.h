@@ -14,7 +14,6 @@ struct origin {
 	struct path image, config, map, modules;
 	char release[128];
 	enum arch arch;
-	bool boots_as_is; /* the image needs no unpacking */
 };
 
 /*

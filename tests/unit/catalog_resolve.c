@@ -2,6 +2,7 @@
 /* What a user may call a kernel, and what lies beside one that is named by its path. */
 #include "unit.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 #include "base/io.h"
 #include "catalog/debian.h"
 #include "catalog_util.h"
+#include "image/kernel.h"
+#include "mini_kernel.h"
 
 static void debian_specs_are_suite_and_flavour(void **state)
 {
@@ -123,6 +126,47 @@ static void a_bootable_kernel_is_used_where_it_lies(void **state)
 	resolve(c, image.s, &k);
 	assert_string_equal(k.boot_path, image.s);
 	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 0);
+}
+
+static void make_kernel(int how, struct buf *b)
+{
+	if (how == 0)
+		mini_vmlinux(b, EM_X86_64);
+	else if (how == 1)
+		mini_vmlinux(b, EM_AARCH64);
+	else if (how == 2)
+		mini_bzimage_of(b, "zstd");
+	else
+		mini_image(b);
+}
+
+static void only_what_does_not_boot_as_it_is_goes_into_the_cache(void **state)
+{
+	static const struct {
+		enum arch arch;
+		size_t entries;
+	} rows[] = { { ARCH_X86_64, 0 }, { ARCH_ARM64, 1 }, { ARCH_X86_64, 1 }, { ARCH_ARM64, 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
+		SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
+		SCOPED(mapping_close) struct mapping boot = { 0 };
+		SCOPED(buf_fini) struct buf file = { 0 };
+		struct path dir = new_dir(), name = path_format("%s/kernel", dir.s);
+		struct kernel_info info;
+		struct err e = { 0 };
+
+		make_kernel((int)i, &file);
+		assert_int_equal(write_file_atomic(name.s, file.at, file.len, 0644, NULL), 0);
+		if (catalog_resolve(c, name.s, rows[i].arch, NULL, &k, &e) < 0)
+			fail_msg("%s", e.text);
+		assert_int_equal(nr_names(cache_path(c, "/kernels").s), rows[i].entries);
+		assert_int_equal(mapping_open(&boot, k.boot_path, NULL), 0);
+		assert_int_equal(kernel_inspect(boot.at, boot.len, &info, NULL), 0);
+		assert_int_equal(info.format,
+				 rows[i].arch == ARCH_ARM64 ? KERNEL_IMAGE : KERNEL_ELF);
+		assert_int_equal(info.arch, rows[i].arch);
+	}
 }
 
 static void an_unpacked_kernel_that_was_damaged_is_made_again(void **state)
@@ -337,6 +381,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_kernel_is_told_what_would_be),
 		cmocka_unit_test(a_compressed_kernel_is_unpacked_once),
 		cmocka_unit_test(a_bootable_kernel_is_used_where_it_lies),
+		cmocka_unit_test(only_what_does_not_boot_as_it_is_goes_into_the_cache),
 		cmocka_unit_test(an_unpacked_kernel_that_was_damaged_is_made_again),
 		cmocka_unit_test(the_wrong_architecture_is_named),
 		cmocka_unit_test(modules_are_found_where_distributions_put_them),
