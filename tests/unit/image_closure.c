@@ -161,6 +161,8 @@ static void rpath_is_inherited_and_runpath_is_not(void **state)
 	assert_non_null(strstr(e.text, "/opt/libone.so: not found below "));
 	PUT_ELF(&t, "both", .needed = NEEDS("libone.so"), .rpath = "/opt", .runpath = "/nowhere");
 	assert_int_equal(add(&c, &t, "both", &e), -ENOENT); /* RUNPATH switches RPATH off */
+	PUT_ELF(&t, "root/opt/libone.so", .needed = NEEDS("libtwo.so"), .runpath = "/nowhere");
+	assert_int_equal(add(&c, &t, "old", &e), -ENOENT); /* that of its users too */
 }
 
 static void lib_token_finds_the_multiarch_directory(void **state)
@@ -412,6 +414,9 @@ static void ld_cache_finds_what_was_written(void **state)
 	assert_string_equal(ld_cache_find(b.at, b.len, "liba.so", ARCH_X86_64), "/x/a");
 	assert_null(ld_cache_find(b.at, b.len, "liba", ARCH_X86_64));
 	assert_null(ld_cache_find(b.at, b.len, "liba.so", ARCH_ARM64));
+	b.at[48 + 16] = 1; /* the first entry becomes one for particular CPUs */
+	assert_null(ld_cache_find(b.at, b.len, "libb.so", ARCH_X86_64));
+	b.at[48 + 16] = 0;
 	for (size_t n = 0; n < b.len; n++) {
 		SCOPED(mem_free) char *cut = malloc(n ? n : 1); /* exact, for ASan */
 

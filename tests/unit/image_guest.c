@@ -498,6 +498,21 @@ static void inputs_that_changed_a_moment_ago_are_not_cached(void **state)
 	tree_remove(&c->t);
 }
 
+static void a_file_that_changes_under_our_hands_is_an_error(void **state)
+{
+	struct cached *c = make_cached();
+	SCOPED(guest_plan_fini) struct guest_plan p = { 0 };
+	SCOPED(close_fd) int fd = anon_file("test", NULL);
+	struct pack_result sum;
+	struct err e = { 0 };
+
+	assert_int_equal(guest_plan_make(&c->spec, "", &p, NULL), 0);
+	tree_text(&c->t, "f", "longer than before");
+	assert_int_equal(pack_plan(&p, fd, &sum, &e), -EAGAIN);
+	assert_non_null(strstr(e.text, "/f: changed while it was being packed"));
+	tree_remove(&c->t);
+}
+
 static void builders_at_the_same_time_do_not_disturb_each_other(void **state)
 {
 	struct cached *c = make_cached();
@@ -604,6 +619,7 @@ int main(void)
 		cmocka_unit_test(requests_do_not_mix),
 		cmocka_unit_test(damaged_parts_are_built_again),
 		cmocka_unit_test(inputs_that_changed_a_moment_ago_are_not_cached),
+		cmocka_unit_test(a_file_that_changes_under_our_hands_is_an_error),
 		cmocka_unit_test(builders_at_the_same_time_do_not_disturb_each_other),
 		cmocka_unit_test(the_cache_forgets_what_is_old),
 		cmocka_unit_test(a_cache_that_cannot_be_used_is_named),
