@@ -159,7 +159,7 @@ static void the_archive_holds_all_and_ends_with_the_sentinel(void **state)
 			assert_int_equal(en.data_at % NEWC_PAGE, 0);
 		files += S_ISREG(en.mode) ? ALIGN_UP(en.len, NEWC_PAGE) : 0;
 	}
-	assert_string_equal(last.name, GUEST_SENTINEL_PATH + 1);
+	assert_string_equal(last.name, &GUEST_SENTINEL_PATH[1]);
 	assert_true(x.b.unpacked >= files && x.b.unpacked < files + 100000);
 }
 
@@ -174,7 +174,7 @@ static void programs_bring_their_libraries_and_the_loader_knows(void **state)
 	build(&spec, &x);
 	struct stat st;
 	assert_int_equal(stat(self, &st), 0);
-	assert_int_equal(entry(&x, GUEST_TEST_PATH + 1).len, st.st_size);
+	assert_int_equal(entry(&x, &GUEST_TEST_PATH[1]).len, st.st_size);
 	struct cpio_entry cache = entry(&x, "etc/ld.so.cache");
 	assert_memory_equal(cache.data, "glibc-ld.so.cache1.1", 20);
 	assert_non_null(memmem(cache.data, cache.len, "libc.so.6", 10));
