@@ -4,9 +4,9 @@
  * program then runs itself in a virtual machine (`./mytest` is `ktstr test ./mytest`).
  *
  *	KTSTR_TEST(equal_cgroups_share_evenly,
- *		   .summary = "two busy cgroups of equal weight get equal CPU time",
+ *		   .summary = "two busy cgroups of equal weight share the CPUs",
  *		   .topology = "1n1l2c1t",
- *		   .limits.max_unfair_pct = KTSTR_LIMIT(20))
+ *		   .limits.max_unfair_pct = KTSTR_LIMIT(40))
  *	{
  *		ktstr_cgroup(t, "cg_0");
  *		ktstr_cgroup(t, "cg_1");

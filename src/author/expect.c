@@ -75,7 +75,7 @@ static const char *base_name(const char *file)
 static const struct finding not_as_expected = {
 	.outcome = OUTCOME_FAIL,
 	.kind = RESULT_EXPECT,
-	.rank = RANK_OTHER,
+	.rank = RANK_EXPECT,
 };
 
 bool ktstr_expect_true_(struct ktstr *t, bool holds, const char *what, const char *file, int line)

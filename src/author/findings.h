@@ -26,7 +26,8 @@ enum rank {
 	RANK_STARVED, /* a whole cgroup got next to nothing */
 	RANK_STALLED, /* a worker did not run, or made no progress */
 	RANK_PLACE,   /* somebody ran where it must not */
-	RANK_OTHER,
+	RANK_OTHER,   /* any other check */
+	RANK_EXPECT,  /* the body's own, which knows numbers and no reasons */
 };
 
 struct finding {
