@@ -139,6 +139,29 @@ static void a_link_that_closes_because_the_emulator_died_is_not(void **state)
 	fake_fini(&f);
 }
 
+/* The only test that waits for a time limit (5 s), so both cases run at once. */
+static void an_emulator_that_does_not_go_is_made_to(void **state)
+{
+	struct fake polite, silent;
+	struct vm_event ev;
+	struct err e;
+
+	fake_init(&polite, HELLO "fake:event=SHUTDOWN:guest-shutdown fake:console=last fake:hang");
+	fake_init(&silent, HELLO "fake:close=qmp fake:console=x fake:hang");
+	fake_start(&polite);
+	fake_start(&silent);
+	fake_until(&silent, VM_EVENT_CONSOLE);
+	assert_int_equal(vm_next(silent.vm, now_ns(), &ev, &e), 0); /* sees the end of QMP */
+	fake_until(&polite, VM_EVENT_STOPPED);
+	assert_int_equal(polite.stop.kind, VM_STOP_POWEROFF);
+	assert_string_equal(buf_str(&polite.bytes[VM_EVENT_CONSOLE]), "last");
+	fake_until(&silent, VM_EVENT_STOPPED);
+	assert_int_equal(silent.stop.kind, VM_STOP_BACKEND_ERROR);
+	assert_string_equal(silent.stop.text, "QEMU closed its control channel and did not exit");
+	fake_fini(&polite);
+	fake_fini(&silent);
+}
+
 static void what_is_not_qmp_ends_the_machine(void **state)
 {
 	struct fake f;
@@ -460,6 +483,7 @@ int main(void)
 		T(a_machine_stopped_by_an_internal_error_is_given_up),
 		T(a_link_that_closes_while_the_machine_runs_is_reported),
 		T(a_link_that_closes_because_the_emulator_died_is_not),
+		T(an_emulator_that_does_not_go_is_made_to),
 		T(what_is_not_qmp_ends_the_machine),
 		T(killing_works_whatever_the_machine_does),
 		T(destroying_a_running_machine_leaves_nothing),

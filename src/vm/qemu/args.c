@@ -130,12 +130,12 @@ static void add_memory(const struct qemu_shape *s, struct arglist *a)
 static void add_nodes(const struct qemu_shape *s, struct arglist *a)
 {
 	SCOPED(buf_fini) struct buf lines = { 0 };
-	const char *at;
 
 	topo_qemu_numa(&s->topo, &lines);
-	for (at = buf_str(&lines); *at; at += strcspn(at, "\n") + 1) {
+	const char *at = buf_str(&lines), *end;
+	for (; (end = strchr(at, '\n')); at = end + 1) {
 		arglist_add(a, "-numa");
-		arglist_add(a, "%.*s", (int)strcspn(at, "\n"), at);
+		arglist_add(a, "%.*s", (int)(end - at), at);
 	}
 	a->text.bad = a->text.bad ? a->text.bad : lines.bad;
 }

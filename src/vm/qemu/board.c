@@ -21,6 +21,11 @@ static const char *const mmio[] = { "virtio_mmio", NULL };
 static const char *const modern_mmio[] = { "-global", "virtio-mmio.force-legacy=false", NULL };
 
 /*
+ * Measured from the start of QEMU 10.0 to the first instruction of a PVH kernel, best of 7, 1 vCPU, TCG:
+ * plain q35 80 ms; without the devices switched off below 66 ms; with qboot (topo_qemu_bios()) 35 ms,
+ * of which 19 ms are QEMU itself coming up. microvm is not faster and pc is the same. Loading a kernel
+ * adds 0.9 ms per MB.
+ *
  * Every boot option costs nothing to the scheduler under test: no_timer_check only skips the 20 ms in
  * which the kernel counts timer interrupts, cryptomgr.notests=1 half a second of crypto self tests.
  * panic=-1 makes a panic end the machine at once. cma=0 gives back what arm64 kernels set aside for

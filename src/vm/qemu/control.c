@@ -16,7 +16,7 @@
 /* QEMU answers within milliseconds unless the host is out of breath. */
 #define ANSWER_NS (10 * SECOND_NS)
 /* From saying goodbye to being gone. */
-#define GOODBYE_NS (10 * SECOND_NS)
+#define GOODBYE_NS (5 * SECOND_NS)
 
 void qemu_give_up(struct qemu *q, const char *fmt, ...)
 {

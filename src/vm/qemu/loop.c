@@ -142,7 +142,7 @@ static void check_goodbye(struct qemu *q)
 	if (!q->end.deadline_ns || now_ns() < q->end.deadline_ns)
 		return;
 	q->end.deadline_ns = 0;
-	qemu_give_up(q, "QEMU did not exit");
+	qemu_give_up(q, "QEMU closed its control channel and did not exit");
 }
 
 static bool already_known(struct qemu *q, struct vm_event *ret)
