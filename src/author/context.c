@@ -211,19 +211,6 @@ static void send_load_end(const struct ktstr *t)
 		t->setup.send(t->setup.send_ctx, FRAME_STAGE, &msg, sizeof(msg));
 }
 
-/* The buckets are the bulk of a large result; without them all that matters is still there. */
-static void write_result(const struct ktstr *t, struct observed *o, struct buf *json)
-{
-	uint64_t wall = t->load_to_ns - t->load_from_ns;
-	size_t at = json->len;
-
-	result_write(json, &t->findings, o, t->values, t->nr_values, wall, true);
-	if (json->len - at <= FRAME_MAX_PAYLOAD)
-		return;
-	json->len = at;
-	result_write(json, &t->findings, o, t->values, t->nr_values, wall, false);
-}
-
 int ktstr_finish_(struct ktstr *t, struct buf *json, struct err *e)
 {
 	SCOPED(observed_fini) struct observed o = { 0 };
@@ -239,7 +226,8 @@ int ktstr_finish_(struct ktstr *t, struct buf *json, struct err *e)
 	/* who gave up or was skipped before anything ran has said why there is nothing to judge */
 	if (ktstr_going_(t) || t->load_from_ns)
 		checks_judge(&o, &t->limits, &t->findings);
-	findings_sort(&t->findings);
-	write_result(t, &o, json);
+	findings_close(&t->findings);
+	result_write(json, &t->findings, &o, t->values, t->nr_values,
+		     t->load_to_ns - t->load_from_ns);
 	return json->bad < 0 ? err_sys(e, json->bad, "result") : 0;
 }

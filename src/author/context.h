@@ -68,7 +68,6 @@ int ktstr_observe_(const struct ktstr *t, struct observed *ret);
 
 /* result.c */
 void result_write(struct buf *json, const struct findings *f, const struct observed *o,
-		  const struct value *values, size_t nr_values, uint64_t wall_ns,
-		  bool with_buckets);
+		  const struct value *values, size_t nr_values, uint64_t wall_ns);
 
 #endif

@@ -179,8 +179,12 @@ void ktstr_note(struct ktstr *t, const char *text, ...)
 
 void ktstr_value(struct ktstr *t, const char *name, double value, const char *unit)
 {
+	/* JSON has no infinities, and 0 would be a lie */
+	if (!__builtin_isfinite(value)) {
+		ktstr_note(t, "value %s is not a number and was left out", name);
+		return;
+	}
 	struct value *more = reallocarray(t->values, t->nr_values + 1, sizeof(*more));
-
 	if (!more) {
 		t->findings.lost = true;
 		return;

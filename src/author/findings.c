@@ -35,9 +35,14 @@ void findings_fini(struct findings *f)
 
 void findings_add(struct findings *f, struct finding about, const char *text, ...)
 {
-	struct finding *more = reallocarray(f->at, f->nr + 1, sizeof(*more));
 	va_list ap;
 
+	if (f->nr >= FINDINGS_MAX) {
+		f->unsaid++;
+		f->unsaid_worst = MAX(f->unsaid_worst, about.outcome);
+		return;
+	}
+	struct finding *more = reallocarray(f->at, f->nr + 1, sizeof(*more));
 	if (!more) {
 		f->lost = true;
 		return;
@@ -55,7 +60,7 @@ static bool goes_before(const struct finding *a, const struct finding *b)
 }
 
 /* Insertion: stable, and there are few. */
-void findings_sort(struct findings *f)
+static void sort(struct findings *f)
 {
 	for (size_t i = 1; i < f->nr; i++) {
 		struct finding moved = f->at[i];
@@ -67,9 +72,17 @@ void findings_sort(struct findings *f)
 	}
 }
 
+void findings_close(struct findings *f)
+{
+	if (f->unsaid)
+		snprintf(f->at[f->nr - 1].text, sizeof(f->at[0].text),
+			 "this and %zu more findings were too many to keep", f->unsaid);
+	sort(f);
+}
+
 enum outcome findings_verdict(const struct findings *f)
 {
-	enum outcome worst = OUTCOME_NOTE;
+	enum outcome worst = f->unsaid_worst;
 
 	for (size_t i = 0; i < f->nr; i++)
 		if (f->at[i].outcome > worst)

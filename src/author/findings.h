@@ -38,10 +38,14 @@ struct finding {
 	char text[480];
 };
 
+#define FINDINGS_MAX 1000
+
 struct findings {
 	struct finding *at;
 	size_t nr;
-	bool lost; /* one could not be kept: the verdict is not to be trusted */
+	size_t unsaid;		   /* there were too many */
+	enum outcome unsaid_worst; /* of those */
+	bool lost;		   /* one could not be kept: the verdict is not to be trusted */
 };
 
 void findings_fini(struct findings *f);
@@ -49,8 +53,8 @@ DEFINE_SCOPED_FINI(struct findings, findings_fini)
 /* @about: all but the text; its cgroup may be a longer name's beginning. */
 void findings_add(struct findings *f, struct finding about, const char *text, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Most severe first, then by rank, then in order of arrival. */
-void findings_sort(struct findings *f);
+/* Most severe first, then by rank, then in order of arrival; says if some were left out. */
+void findings_close(struct findings *f);
 /* The most severe outcome among them; OUTCOME_PASS if there is none but notes. */
 enum outcome findings_verdict(const struct findings *f);
 

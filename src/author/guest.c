@@ -101,6 +101,23 @@ static void become_measurer(struct ktstr *t)
 		ktstr_note(t, "measured without real-time priority: %s", strerror(errno));
 }
 
+/* In parts, if it is larger than a frame. */
+static int send_result(struct outlet *o, const struct buf *json, struct err *e)
+{
+	if (json->len > RESULT_MAX_SIZE)
+		return err_set(e, -EMSGSIZE, "result: %zu bytes are more than %u", json->len,
+			       RESULT_MAX_SIZE);
+	for (size_t at = 0; at < json->len;) {
+		size_t n = MIN(json->len - at, (size_t)FRAME_MAX_PAYLOAD);
+		bool more = at + n < json->len;
+
+		outlet_send(o, (uint16_t)(FRAME_RESULT | (more ? FRAME_MORE : 0)), json->at + at,
+			    n);
+		at += n;
+	}
+	return o->bad < 0 ? err_sys(e, o->bad, "result: sending it") : 0;
+}
+
 static int run(const struct job *j, struct outlet *o, struct err *e)
 {
 	static struct ktstr *t; /* left to the kernel, which is quicker than waiting for workers */
@@ -120,13 +137,7 @@ static int run(const struct job *j, struct outlet *o, struct err *e)
 	body->run(t);
 	fflush(NULL); /* what the body printed comes before the result */
 	r = ktstr_finish_(t, &json, e);
-	if (!r && json.len > FRAME_MAX_PAYLOAD)
-		return err_set(e, -EMSGSIZE, "result: %zu bytes are more than %d", json.len,
-			       FRAME_MAX_PAYLOAD);
-	if (r < 0)
-		return r;
-	outlet_send(o, FRAME_RESULT, json.at, json.len);
-	return o->bad < 0 ? err_sys(e, o->bad, "result: sending it") : 0;
+	return r < 0 ? r : send_result(o, &json, e);
 }
 
 int guest_main(int fd)

@@ -4,15 +4,6 @@
 
 #include "author/context.h"
 
-/* JSON has no infinities. */
-static void put_number(struct buf *b, double v)
-{
-	if (__builtin_isfinite(v))
-		buf_printf(b, "%.17g", v);
-	else
-		buf_puts(b, "null");
-}
-
 static void put_cpus(struct buf *b, const char *key, const struct cpuset *cpus)
 {
 	char list[4096];
@@ -38,7 +29,7 @@ static void put_details(struct buf *b, const struct findings *f)
 	buf_putc(b, ']');
 }
 
-static void put_wake(struct buf *b, const struct hist *h, bool with_buckets)
+static void put_wake(struct buf *b, const struct hist *h)
 {
 	const char *comma = "";
 
@@ -48,7 +39,7 @@ static void put_wake(struct buf *b, const struct hist *h, bool with_buckets)
 		   h->count, h->min_ns, hist_quantile(h, 0.5), hist_quantile(h, 0.99),
 		   hist_quantile(h, 0.999), h->max_ns);
 	buf_puts(b, ",\"buckets\":[");
-	for (uint32_t i = 0; with_buckets && i < HIST_BUCKETS; i++) {
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
 		if (!h->bucket[i])
 			continue;
 		buf_printf(b, "%s[%u,%" PRIu64 "]", comma, i, h->bucket[i]);
@@ -57,7 +48,7 @@ static void put_wake(struct buf *b, const struct hist *h, bool with_buckets)
 	buf_puts(b, "]}");
 }
 
-static void put_cgroup(struct buf *b, const struct group_stats *g, bool with_buckets)
+static void put_cgroup(struct buf *b, const struct group_stats *g)
 {
 	struct group_sum sum = group_sum(g);
 
@@ -72,7 +63,7 @@ static void put_cgroup(struct buf *b, const struct group_stats *g, bool with_buc
 		   ",\"max_gap_ns\":%" PRIu64 ",\"max_gap_cpu\":%u",
 		   sum.work, sum.iterations, sum.migrations, sum.cpu_ns, sum.delay_ns, sum.wall_ns,
 		   sum.gap_ns, sum.gap_cpu);
-	put_wake(b, &sum.wake, with_buckets);
+	put_wake(b, &sum.wake);
 	buf_putc(b, '}');
 }
 
@@ -82,9 +73,7 @@ static void put_values(struct buf *b, const struct value *v, size_t nr)
 	for (size_t i = 0; i < nr; i++) {
 		buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
 		buf_json_str(b, v[i].name);
-		buf_puts(b, ",\"value\":");
-		put_number(b, v[i].value);
-		buf_puts(b, ",\"unit\":");
+		buf_printf(b, ",\"value\":%.17g,\"unit\":", v[i].value);
 		buf_json_str(b, v[i].unit);
 		buf_putc(b, '}');
 	}
@@ -92,7 +81,7 @@ static void put_values(struct buf *b, const struct value *v, size_t nr)
 }
 
 void result_write(struct buf *json, const struct findings *f, const struct observed *o,
-		  const struct value *values, size_t nr_values, uint64_t wall_ns, bool with_buckets)
+		  const struct value *values, size_t nr_values, uint64_t wall_ns)
 {
 	const char *comma = "";
 
@@ -104,7 +93,7 @@ void result_write(struct buf *json, const struct findings *f, const struct obser
 		if (!o->group[i].nr)
 			continue;
 		buf_puts(json, comma);
-		put_cgroup(json, &o->group[i], with_buckets);
+		put_cgroup(json, &o->group[i]);
 		comma = ",";
 	}
 	buf_putc(json, ']');

@@ -176,7 +176,7 @@ static enum outcome judge(struct world *w, const char *limits)
 	findings_fini(&w->found);
 	assert_int_equal(limits_parse(limits, &l, &e), 0);
 	checks_judge(&w->seen, &l, &w->found);
-	findings_sort(&w->found);
+	findings_close(&w->found);
 	return findings_verdict(&w->found);
 }
 
@@ -487,10 +487,23 @@ static void findings_are_ordered_by_severity_then_by_what_they_tell(void **state
 
 	for (size_t i = 0; i < ARRAY_SIZE(in); i++)
 		findings_add(&f, in[i], "%zu", i);
-	findings_sort(&f);
+	findings_close(&f);
 	for (size_t i = 0; i < f.nr; i++)
 		strcat(order, f.at[i].text);
 	assert_string_equal(order, "32410");
+	assert_int_equal(findings_verdict(&f), OUTCOME_FAIL);
+}
+
+static void a_flood_of_findings_is_cut_and_still_counts(void **state)
+{
+	SCOPED(findings_fini) struct findings f = { 0 };
+
+	for (int i = 0; i < FINDINGS_MAX + 5; i++)
+		findings_add(&f, (struct finding){ .outcome = OUTCOME_NOTE }, "%d", i);
+	findings_add(&f, (struct finding){ .outcome = OUTCOME_FAIL }, "the one that matters");
+	findings_close(&f);
+	assert_int_equal(f.nr, FINDINGS_MAX);
+	assert_string_equal(f.at[f.nr - 1].text, "this and 6 more findings were too many to keep");
 	assert_int_equal(findings_verdict(&f), OUTCOME_FAIL);
 }
 
@@ -531,6 +544,7 @@ int main(void)
 		IN_WORLD(migrations_are_counted_per_worker_and_second),
 		IN_WORLD(without_workers_nothing_is_found),
 		cmocka_unit_test(findings_are_ordered_by_severity_then_by_what_they_tell),
+		cmocka_unit_test(a_flood_of_findings_is_cut_and_still_counts),
 		cmocka_unit_test(a_lost_finding_is_never_a_pass),
 	};
 

@@ -74,9 +74,38 @@ static void the_host_reads_what_was_declared_however_it_was_linked(void **state)
 	}
 }
 
-/* Runs a program as ktstr-init would, and returns its last message, type first. */
-static void run_in_guest_mode(const char *program, const char *job, char *ret, size_t cap)
+/*
+ * Runs a program as ktstr-init would. The last message's type and payload, the payloads of those
+ * with FRAME_MORE before it joined.
+ */
+struct message {
+	uint16_t type;
+	size_t parts, len;
+	char text[1 << 20];
+};
+
+static void take_messages(int fd, struct message *m)
 {
+	static char one[2 + FRAME_MAX_PAYLOAD];
+	bool more = false;
+
+	m->parts = 0;
+	for (ssize_t n; (n = recv(fd, one, sizeof(one), MSG_TRUNC)) > 0;) {
+		assert_true((size_t)n >= 2 && (size_t)n <= sizeof(one));
+		m->len = more ? m->len : 0;
+		m->parts = more ? m->parts + 1 : 1;
+		memcpy(&m->type, one, 2);
+		memcpy(m->text + m->len, one + 2, (size_t)n - 2);
+		m->len += (size_t)n - 2;
+		m->text[m->len] = 0;
+		more = m->type & FRAME_MORE;
+	}
+	assert_false(more);
+}
+
+static struct message *run_in_guest_mode(const char *program, const char *job)
+{
+	static struct message m;
 	char path[] = "/tmp/ktstr-unit-job-XXXXXX", number[16];
 	int fd = mkstemp(path), ends[2], status;
 
@@ -93,28 +122,36 @@ static void run_in_guest_mode(const char *program, const char *job, char *ret, s
 		_exit(127);
 	}
 	close_fd(&ends[1]);
-	ret[0] = 0;
-	for (ssize_t n; (n = read(ends[0], ret, cap - 1)) > 0;)
-		ret[n] = 0;
+	take_messages(ends[0], &m);
 	close_fd(&ends[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, ret[0] == FRAME_RESULT ? 0 : 1 << 8);
+	assert_int_equal(status, m.type == FRAME_RESULT ? 0 : 1 << 8);
 	unlink(path);
+	return &m;
 }
 
 static void a_guest_runs_the_test_the_job_names(void **state)
 {
-	char msg[4096];
+	struct message *m = run_in_guest_mode(
+		programs[0], "job=1\nmode=test\ntest=c_says_much\nseed=99\nsched_name=mine\n");
 
-	run_in_guest_mode(programs[0],
-			  "job=1\nmode=test\ntest=c_says_much\nseed=99\nsched_name=mine\n", msg,
-			  sizeof(msg));
-	assert_int_equal(msg[0], FRAME_RESULT);
-	assert_int_equal(msg[1], 0);
-	assert_non_null(strstr(msg + 2, "\"verdict\":\"pass\""));
-	assert_non_null(strstr(msg + 2, "\"text\":\"scheduler mine\""));
-	run_in_guest_mode(programs[0], "job=1\nmode=test\ntest=c_says_nothing\n", msg, sizeof(msg));
-	assert_non_null(strstr(msg + 2, "\"verdict\":\"inconclusive\""));
+	assert_int_equal(m->type, FRAME_RESULT);
+	assert_non_null(strstr(m->text, "\"verdict\":\"pass\""));
+	assert_non_null(strstr(m->text, "\"text\":\"scheduler mine\""));
+	m = run_in_guest_mode(programs[0], "job=1\nmode=test\ntest=c_says_nothing\n");
+	assert_non_null(strstr(m->text, "\"verdict\":\"inconclusive\""));
+}
+
+static void a_large_result_comes_in_parts(void **state)
+{
+	struct message *m =
+		run_in_guest_mode(programs[0], "job=1\nmode=test\ntest=c_says_too_much\n");
+
+	assert_int_equal(m->type, FRAME_RESULT);
+	assert_true(m->parts > 2 && m->len > 2 * FRAME_MAX_PAYLOAD);
+	assert_non_null(strstr(m->text, "\"verdict\":\"pass\""));
+	assert_non_null(strstr(m->text, "value nonsense is not a number and was left out"));
+	assert_string_equal(m->text + m->len - strlen("\"values\":[]}"), "\"values\":[]}");
 }
 
 static void a_guest_that_cannot_do_its_part_says_so(void **state)
@@ -126,13 +163,13 @@ static void a_guest_that_cannot_do_its_part_says_so(void **state)
 		{ "job=1\nmode=test\ntest=c_says_much\nseed=x\n", "job: seed=x: not a number" },
 		{ "job=2\n", "job: " },
 	};
-	char msg[4096];
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
-		run_in_guest_mode(programs[0], row[i][0], msg, sizeof(msg));
-		assert_int_equal(msg[0], FRAME_FATAL);
-		if (strncmp(msg + 2, row[i][1], strlen(row[i][1])))
-			fail_msg("%s", msg + 2);
+		struct message *m = run_in_guest_mode(programs[0], row[i][0]);
+
+		assert_int_equal(m->type, FRAME_FATAL);
+		if (strncmp(m->text, row[i][1], strlen(row[i][1])))
+			fail_msg("%s", m->text);
 	}
 }
 
@@ -185,6 +222,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_host_reads_what_was_declared_however_it_was_linked),
 		cmocka_unit_test(a_guest_runs_the_test_the_job_names),
+		cmocka_unit_test(a_large_result_comes_in_parts),
 		cmocka_unit_test(a_guest_that_cannot_do_its_part_says_so),
 		cmocka_unit_test(outside_a_guest_it_becomes_the_ktstr_of_its_build_tree),
 		cmocka_unit_test(without_ktstr_it_says_what_to_do),

@@ -18,3 +18,11 @@ KTSTR_TEST(c_says_much, .summary = "a summary", .scheduler = "mine", .topology =
 KTSTR_TEST(c_says_nothing, .memory_mib = 1)
 {
 }
+
+KTSTR_TEST(c_says_too_much, .summary = "a result larger than a frame")
+{
+	for (int i = 0; i < 900; i++)
+		ktstr_note(t, "%0200d", i);
+	ktstr_expect_true(t, true);
+	ktstr_value(t, "nonsense", 1.0 / (double)(ktstr_seed(t) == 1), "");
+}
