@@ -207,7 +207,8 @@ static int print_exit(void *ctx, void *data, size_t size)
 }
 
 /* libbpf's warnings name what the kernel or the verifier did not like. */
-static int print_warning(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int print_warning(enum libbpf_print_level level,
+							       const char *fmt, va_list ap)
 {
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
 }

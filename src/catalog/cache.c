@@ -15,7 +15,8 @@
 
 #define ELSEWHERE "name another directory in KTSTR_CACHE_DIR"
 
-static struct path path_vformat(const char *head, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static struct path path_vformat(const char *head,
+								      const char *fmt, va_list ap)
 {
 	struct path p;
 	size_t used = (size_t)snprintf(p.s, sizeof(p.s), "%s", head);

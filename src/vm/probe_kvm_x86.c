@@ -200,15 +200,16 @@ static int map_run(struct trial *t, int kvm)
 
 static int copy_cpuid(struct trial *t, int kvm)
 {
-	static struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[256];
-	} cpuid;
+	enum { ENTRIES = 256 };
+	SCOPED(mem_free) struct kvm_cpuid2 *cpuid =
+		calloc(1, sizeof(*cpuid) + ENTRIES * sizeof(struct kvm_cpuid_entry2));
 
-	cpuid.head.nent = ARRAY_SIZE(cpuid.entry);
-	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid.head) < 0)
+	if (!cpuid)
 		return -1;
-	return ioctl(t->vcpu, KVM_SET_CPUID2, &cpuid.head);
+	cpuid->nent = ENTRIES;
+	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+		return -1;
+	return ioctl(t->vcpu, KVM_SET_CPUID2, cpuid);
 }
 
 static struct kvm_segment flat(uint16_t selector, uint8_t type)

@@ -227,9 +227,7 @@ static void every_truncation_is_an_error(void **state)
 
 static void what_is_no_package_is_told_apart(void **state)
 {
-	static const char *const bad[] = { "", "!<arch>\n", "hello, this is text",
-					   "\x7f"
-					   "ELF" };
+	static const char *const bad[] = { "", "!<arch>\n", "hello, this is text", "\177ELF" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct err e = { 0 };
