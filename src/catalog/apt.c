@@ -174,6 +174,32 @@ static const char *env_or(const char *name, const char *otherwise)
 	return v && *v ? v : otherwise;
 }
 
+static int check_keyring(const char *keyring, struct err *e)
+{
+	if (access(keyring, R_OK) == 0)
+		return 0;
+	return err_sys(e, -errno, "keyring %.200s: install the package debian-archive-keyring",
+		       keyring);
+}
+
+int catalog_can_fetch(const struct catalog *c, struct err *e)
+{
+	static const char *const argv[] = { "apt-get", "--version", NULL };
+	SCOPED(buf_fini) struct buf out = { 0 };
+	SCOPED(buf_fini) struct buf errors = { 0 };
+	const struct child_spec s = { .argv = argv, .timeout_ns = QUERY_NS };
+	int r = cache_check_writable(c, e);
+
+	if (!r)
+		r = check_keyring(env_or("KTSTR_DEBIAN_KEYRING", DEFAULT_KEYRING), e);
+	if (r < 0)
+		return r;
+	r = child_run(&s, &out, &errors, e);
+	if (r == -ENOENT)
+		return err_set(e, r, "apt is not installed; kernels from Debian need it");
+	return r > 0 ? err_set(e, -EIO, "apt-get --version: %.200s", buf_str(&errors)) : r;
+}
+
 static int write_sources(struct catalog *c, struct apt *a, const char *suite, struct err *e)
 {
 	SCOPED(buf_fini) struct buf text = { 0 };
@@ -186,10 +212,9 @@ static int write_sources(struct catalog *c, struct apt *a, const char *suite, st
 		r = check_word("KTSTR_DEBIAN_KEYRING", keyring, e);
 	if (r < 0)
 		return r;
-	if (access(keyring, R_OK) < 0)
-		return err_sys(e, -errno,
-			       "keyring %.200s: install the package debian-archive-keyring",
-			       keyring);
+	r = check_keyring(keyring, e);
+	if (r < 0)
+		return r;
 	snprintf(a->mirror, sizeof(a->mirror), "%s", mirror);
 	buf_printf(&text, "deb [signed-by=%s] %s %s main\n", keyring, mirror, suite);
 	return overwrite(c, to.s, &text, e);

@@ -46,6 +46,8 @@ int catalog_open(const char *dir, struct catalog **ret, struct err *e);
 void catalog_close(struct catalog *c);
 DEFINE_SCOPED(struct catalog *, catalog_close)
 const char *catalog_dir(const struct catalog *c);
+/* 0, or what is missing on this machine for kernels to be fetched; does not ask the network. */
+int catalog_can_fetch(const struct catalog *c, struct err *e);
 
 #define KERNEL_DEFAULT "debian:trixie-backports:cloud"
 

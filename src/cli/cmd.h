@@ -75,6 +75,8 @@ int cmd_usage_error(const struct cmd *c, const char *fmt, ...)
 int cmd_run_args(const struct cmd *c, int argc, char **argv);
 
 /* Texts made of the tables. */
+/* @text in lines of at most 79 columns, @indent blanks in front; newlines are kept. */
+void help_wrap(struct buf *b, const char *text, size_t indent);
 void help_overview(struct buf *b);
 void help_short(const struct cmd *c, struct buf *b);
 void help_long(const struct cmd *c, struct buf *b);

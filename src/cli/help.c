@@ -104,8 +104,7 @@ void help_short(const struct cmd *c, struct buf *b)
 		put_opts(b, c->opts);
 }
 
-/* @text in lines of at most HELP_COLUMNS, @indent blanks in front; newlines are kept. */
-static void put_wrapped(struct buf *b, const char *text, size_t indent)
+void help_wrap(struct buf *b, const char *text, size_t indent)
 {
 	size_t column = 0;
 
@@ -151,7 +150,7 @@ static void put_long_opts(struct buf *b, const struct opt *opts)
 		if (o->kind == OPT_CHOICE)
 			put_choices(b, o);
 		if (o->more)
-			put_wrapped(b, o->more, 8);
+			help_wrap(b, o->more, 8);
 	}
 }
 
@@ -168,7 +167,7 @@ static void put_examples(struct buf *b, const struct cmd_example *examples)
 		buf_puts(b, "\nexamples:\n");
 	for (; examples && examples->command; examples++) {
 		buf_printf(b, "  %s\n", examples->command);
-		put_wrapped(b, examples->text, 8);
+		help_wrap(b, examples->text, 8);
 	}
 }
 
@@ -177,7 +176,7 @@ void help_long(const struct cmd *c, struct buf *b)
 	put_usage(b, c);
 	if (c->about) {
 		buf_putc(b, '\n');
-		put_wrapped(b, c->about, 0);
+		help_wrap(b, c->about, 0);
 	}
 	if (c->subs)
 		put_list(b, c->subs);

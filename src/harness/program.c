@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "image/closure.h"
 
 int program_fits(const char *path, enum arch a)
 {
@@ -88,4 +89,9 @@ int program_find(const struct words *places, const char *name, enum arch a, char
 		r = -EXDEV;
 	}
 	return r;
+}
+
+const char *program_sysroot(enum arch a)
+{
+	return closure_default_sysroot(a);
 }

@@ -12,6 +12,9 @@
  */
 int program_fits(const char *path, enum arch a);
 
+/* Where the shared libraries of programs for @a come from: "" = the host, NULL = nowhere. */
+const char *program_sysroot(enum arch a);
+
 /* Directories to look in: one by format, or all of PATH. */
 int program_add_place(struct words *places, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

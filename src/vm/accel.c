@@ -12,7 +12,7 @@ static const char *const why_not[] = {
 	[PROBE_FORBIDDEN] = "kvm: present, no permission to use it",
 	[PROBE_UNUSABLE] = "kvm: present, cannot run kernels",
 	[PROBE_TOO_OLD] = "kvm: too old",
-	[PROBE_FOREIGN] = "kvm: only for guests of the host's architecture",
+	[PROBE_FOREIGN] = "kvm: not for this architecture",
 };
 
 int accel_choose(enum arch guest, enum vm_accel wish, bool *ret_kvm, struct vm_about *about,

@@ -36,7 +36,7 @@ void probe_qemu(enum arch guest, const char *path, struct probe_result *ret);
  * ktstr). Without this call they are not.
  */
 void probe_store_in(const char *dir);
-/* Test only: forget the cached answers of this process, and neither read nor write stored ones. */
+/* For tests and diagnoses: forget the cached answers of this process, and neither read nor write stored ones. */
 void probe_no_cache(void);
 
 #endif
