@@ -14,10 +14,11 @@ KTSTR_TEST(pipe_wakeups, .summary = "partners on a pipe wake each other promptly
 	ktstr_spawn(t, "cg_0", .work = KTSTR_PIPE_IO, .workers = 2);
 	ktstr_hold(t, KTSTR_FULL);
 
-	struct ktstr_stats s = ktstr_measure(t, "cg_0");
+	struct ktstr_latency wake = ktstr_measure(t, "cg_0").wake;
+	uint64_t wakeups_behind_p99 = wake.count;
 
-	ktstr_expect_ge(t, s.wake.count, 25);
-	ktstr_value(t, "p99_wake", (double)s.wake.p99_ns / 1e3, "us");
+	ktstr_expect_ge(t, wakeups_behind_p99, 25); /* a percentile of a few would say nothing */
+	ktstr_value(t, "p99_wake", (double)wake.p99_ns / 1e3, "us");
 }
 
 /* One process wakes three at once, again and again. */

@@ -70,6 +70,14 @@ static bool tells_more(const struct worker_stats *a, const struct worker_stats *
 	return a->work != b->work ? a->work < b->work : a->gap_ns > b->gap_ns;
 }
 
+static bool none_began(const struct group_stats *g)
+{
+	for (size_t i = 0; i < g->nr; i++)
+		if (g->worker[i].began)
+			return false;
+	return true;
+}
+
 static void say_progress(const struct judge *j, const struct group_stats *g,
 			 const struct worker_stats *w, size_t others)
 {
@@ -77,7 +85,11 @@ static void say_progress(const struct judge *j, const struct group_stats *g,
 	struct time_text wall = time_text(w->wall_ns), gap = time_text(w->gap_ns);
 	struct more_text more = more_text(others);
 
-	if (!w->began)
+	if (others && none_began(g))
+		findings_add(j->to, f,
+			     "%s starved: its %zu workers did not run in %s although runnable",
+			     g->name, g->nr, wall.at);
+	else if (!w->began)
 		findings_add(j->to, f, "worker %u of %s%s never ran in %s although runnable",
 			     w->index, g->name, more.at, wall.at);
 	else if (w->waiting)
@@ -112,6 +124,20 @@ static void judge_progress(const struct judge *j)
 	}
 }
 
+static void say_gap(const struct judge *j, const struct group_stats *g,
+		    const struct worker_stats *w, size_t others)
+{
+	char where[64] = "from its start on";
+
+	if (w->gap_at_ns)
+		snprintf(where, sizeof(where), "last seen on cpu%u %s after its start", w->gap_cpu,
+			 time_text(w->gap_at_ns).at);
+	findings_add(j->to, about(g, OUTCOME_FAIL, RESULT_GAP, RANK_STALLED),
+		     "worker %u of %s%s did not run for %s (limit %s) although runnable, %s",
+		     w->index, g->name, more_text(others).at, time_text(w->gap_ns).at,
+		     time_text((uint64_t)(j->limit * 1e6)).at, where);
+}
+
 /* A worker without progress has been spoken of. */
 static void judge_gap(const struct judge *j)
 {
@@ -131,12 +157,7 @@ static void judge_gap(const struct judge *j)
 		}
 		if (!nr)
 			continue;
-		findings_add(j->to, about(g, OUTCOME_FAIL, RESULT_GAP, RANK_STALLED),
-			     "worker %u of %s%s did not run for %s (limit %s) although runnable, "
-			     "last seen on cpu%u %s after its start",
-			     worst->index, g->name, more_text(nr - 1).at,
-			     time_text(worst->gap_ns).at, time_text((uint64_t)(j->limit * 1e6)).at,
-			     worst->gap_cpu, time_text(worst->gap_at_ns).at);
+		say_gap(j, g, worst, nr - 1);
 	}
 }
 

@@ -231,7 +231,7 @@ static void a_starved_cgroup_is_named_with_what_it_waited_for(void **state)
 	assert_int_equal(judge(w, ""), OUTCOME_FAIL);
 	assert_int_equal(w->found.nr, 1);
 	assert_string_equal(first(w),
-			    "worker 0 of cg_1 (and 1 more) never ran in 2.00 s although runnable");
+			    "cg_1 starved: its 2 workers did not run in 2.00 s although runnable");
 }
 
 static void one_stalled_worker_leads_over_the_unfairness_it_causes(void **state)
@@ -263,6 +263,10 @@ static void a_gap_says_who_how_long_where_and_when(void **state)
 	assert_string_equal(first(w),
 			    "worker 1 of cg_0 did not run for 1.50 s (limit 0.50 s) although "
 			    "runnable, last seen on cpu2 0.30 s after its start");
+	late->gap_at_ns = 0;
+	assert_int_equal(judge(w, "max_gap_ms=500"), OUTCOME_FAIL);
+	assert_string_equal(first(w), "worker 1 of cg_0 did not run for 1.50 s (limit 0.50 s) "
+				      "although runnable, from its start on");
 	assert_int_equal(judge(w, "max_gap_ms=off"), OUTCOME_PASS);
 	assert_int_equal(judge(w, "max_gap_ms=1500"), OUTCOME_PASS);
 }
