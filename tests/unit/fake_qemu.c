@@ -42,9 +42,11 @@ static void do_tty(const char *v)
 	say(QEMU_FD_TTY, v);
 }
 
+/* "_" is a blank. */
 static void do_stderr(const char *v)
 {
-	say(STDERR_FILENO, v);
+	for (; *v; v++)
+		say(STDERR_FILENO, (char[]){ *v == '_' ? ' ' : *v, 0 });
 	say(STDERR_FILENO, "\n");
 }
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,8 +87,11 @@ static void a_dead_emulator_is_reported_with_its_last_words(void **state)
 		{ "fake:stderr=odd fake:stderr=worse fake:die=6",
 		  "QEMU was killed by signal 6 (Aborted): worse" },
 		{ "fake:exit=1", "QEMU exited with status 1: it did not say why" },
-		{ "fake:stderr=No\302\240space fake:stderr=x:invalid fake:exit=1",
-		  "QEMU exited with status 1: x:invalid" },
+		{ "fake:stderr=Cannot_allocate_memory fake:stderr=x:_invalid fake:exit=1",
+		  "QEMU exited with status 1: x: invalid" },
+		{ "fake:stderr=mem0:_No_space_left_on_device fake:exit=1",
+		  "QEMU exited with status 1: mem0: No space left on device; free memory on the "
+		  "host or give the guest less" },
 		{ "fake:complain=enough fake:exit=2", "QEMU exited with status 2: enough" },
 	};
 
@@ -436,6 +440,14 @@ static void impossible_machines_are_refused_by_name(void **state)
 	f.cfg.memory_bytes = 64 << 20 | 4096;
 	refuse(&f, -EINVAL,
 	       "guest memory: 67112960 bytes: must be whole MiB, from 64 MiB to 512 GiB");
+	struct rlimit limit, low;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	low = (struct rlimit){ 63 << 20, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	fake_init(&f, "");
+	refuse(&f, -EFBIG,
+	       "guest memory: files may have 63 MiB here, 64 MiB are needed (ulimit -f)");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	fake_init(&f, "");
 	f.cfg.topo.cores = 0;
 	refuse(&f, -EINVAL, "topology 1n1l0c1t: cores per LLC must be at least 1");

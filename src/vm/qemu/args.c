@@ -209,7 +209,8 @@ static void add_board(const struct qemu_shape *s, struct arglist *a)
 		arglist_add(a, "%s", topo_qemu_bios(s->arch));
 	}
 	arglist_add(a, "-accel");
-	arglist_add(a, "%s", s->kvm ? "kvm" : "tcg,thread=multi");
+	/* MiB of translated code; a boot fills 50. QEMU's own 1 GiB is too much where memory is counted. */
+	arglist_add(a, "%s", s->kvm ? "kvm" : "tcg,thread=multi,tb-size=256");
 	arglist_add(a, "-cpu");
 	arglist_add(a, "%s", topo_qemu_cpu(s->arch, s->kvm));
 	arglist_add(a, "-seed");

@@ -51,9 +51,6 @@ static void on_event(struct qemu *q, const struct qmp_msg *m)
 		memcpy(q->end.reason, m->reason, sizeof(q->end.reason));
 		q->end.deadline_ns = now_ns() + GOODBYE_NS;
 		break;
-	case QMP_EVENT_PANICKED:
-		q->end.panicked = true;
-		break;
 	case QMP_EVENT_STOP: /* by itself QEMU stops only in trouble; the status says which */
 		if (!q->pausing && !q->end.reason[0])
 			control_send(q, QMP_CMD_STATUS, NULL, NULL);

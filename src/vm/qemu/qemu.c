@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -142,9 +143,26 @@ static int create_device_tree(struct qemu *q, struct err *e)
 	return r < 0 ? err_sys(e, r, "device tree") : 0;
 }
 
+/* Growing a file beyond the limit would be answered by a signal. */
+static int check_file_limit(uint64_t size, struct err *e)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_FSIZE, &l) < 0 || l.rlim_cur == RLIM_INFINITY || l.rlim_cur >= size)
+		return 0;
+	return err_set(
+		e, -EFBIG,
+		"guest memory: files may have %llu MiB here, %llu MiB are needed (ulimit -f)",
+		(unsigned long long)l.rlim_cur >> 20, (unsigned long long)size >> 20);
+}
+
 /* Memory comes into being when the guest touches it, so a large guest costs nothing at start. */
 static int create_ram(struct qemu *q, struct err *e)
 {
+	int r = check_file_limit(q->shape.memory_bytes, e);
+
+	if (r < 0)
+		return r;
 	q->ram_fd = anon_file("ktstr-guest-memory", e);
 	if (q->ram_fd < 0)
 		return q->ram_fd;

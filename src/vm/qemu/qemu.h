@@ -48,8 +48,7 @@ enum qemu_phase {
 
 /* Why the machine ended, as far as it said itself. */
 struct qemu_end {
-	char reason[32]; /* of the QMP event SHUTDOWN, "" = none came */
-	bool panicked;
+	char reason[32];      /* of the QMP event SHUTDOWN, "" = none came */
 	bool killed;	      /* by vm_kill() */
 	char failed[160];     /* the backend gave up on it: why */
 	int status;	      /* from waitpid() */

@@ -17,13 +17,13 @@ static const char *const cmd_names[NR_QMP_CMDS] = {
 	[QMP_CMD_CONT] = "cont",
 };
 
+/* What else QEMU tells follows from these: a panic or reset of the guest is a reason of SHUTDOWN. */
 static const struct {
 	const char *name;
 	enum qmp_event event;
 } events[] = {
-	{ "SHUTDOWN", QMP_EVENT_SHUTDOWN },	  { "RESET", QMP_EVENT_RESET },
-	{ "GUEST_PANICKED", QMP_EVENT_PANICKED }, { "STOP", QMP_EVENT_STOP },
-	{ "RESUME", QMP_EVENT_RESUME },
+	{ "SHUTDOWN", QMP_EVENT_SHUTDOWN },
+	{ "STOP", QMP_EVENT_STOP },
 };
 
 static inline void json_decref_scoped(json_t **j)

@@ -35,17 +35,14 @@ enum qmp_kind {
 enum qmp_event {
 	QMP_EVENT_OTHER,
 	QMP_EVENT_SHUTDOWN,
-	QMP_EVENT_RESET,
-	QMP_EVENT_PANICKED,
 	QMP_EVENT_STOP,
-	QMP_EVENT_RESUME,
 };
 
 struct qmp_msg {
 	enum qmp_kind kind;
 	enum qmp_event event;
 	uint32_t id;	 /* of the command a reply or error belongs to, 0 = unknown */
-	char reason[32]; /* SHUTDOWN and RESET: why; status reply: the status */
+	char reason[32]; /* SHUTDOWN: why; status reply: the status */
 	char text[200];	 /* error: its description */
 	uint32_t nr_cpus;
 	int32_t tid[TOPO_MAX_CPUS]; /* reply to QMP_CMD_CPUS: host thread by CPU index, 0 = none */
