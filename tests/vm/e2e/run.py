@@ -8,6 +8,7 @@ import t_bad_input  # noqa: F401
 import t_kill       # noqa: F401
 import t_outcome    # noqa: F401
 import t_run        # noqa: F401
+import t_shell      # noqa: F401
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """ktstr run: output, status, input, shape and architecture."""
-import hashlib, os
+import hashlib, os, signal
 
 from harness import case
 
@@ -75,3 +75,12 @@ def the_kernel_is_the_one_that_was_asked_for(box):
     assert kernels.out, kernels
     d = box.run("run", "--", "uname", "-r").expect(0)
     assert d.out.strip() in kernels.out, d
+
+
+@case()
+def an_interrupted_command_leaves_nothing(box):
+    p = box.start("run", "--", "sh", "-c", "echo up; sleep 100")
+    assert p.stdout.readline() == b"up\n"
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=10)
+    assert p.returncode == 130, p.returncode
