@@ -138,19 +138,6 @@ static int take_input(void *ctx, struct session *s, int fd, struct err *e)
 	return err_set(e, -EINTR, "ended by signal %d (%s)", r->signal, strsignal(r->signal));
 }
 
-static int open_signals(struct run *r, struct err *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	r->signals = signalfd(-1, &set, SFD_CLOEXEC);
-	return r->signals < 0 ? err_sys(e, -errno, "signals") : 0;
-}
-
 static int exit_status(const struct session_end *end)
 {
 	return end->exit.kind == EXIT_KIND_SIGNAL ? 128 + end->exit.value : end->exit.value;
@@ -193,8 +180,10 @@ static int run_main(void *args, int argc, char **argv)
 		err = guestcmd_add_command(&g, argv[0], &e);
 	for (int i = 1; !err && i < argc; i++)
 		err = job_list_add(&g.job.args, argv[i]);
-	if (!err)
-		err = open_signals(&r, &e);
+	if (!err) {
+		r.signals = common_signals(false, &e);
+		err = MIN(r.signals, 0);
+	}
 	if (!err)
 		err = run_guest(&g, a, &r, &e);
 	if (err >= 0)

@@ -125,19 +125,6 @@ static int take_input(void *ctx, struct session *ses, int fd, struct err *e)
 	return fd == STDIN_FILENO ? take_keys(s, ses, e) : take_signal(s, ses, e);
 }
 
-static int open_signals(struct shell *s, struct err *e)
-{
-	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-		sigaddset(&set, wanted[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	s->signals = signalfd(-1, &set, SFD_CLOEXEC);
-	return s->signals < 0 ? err_sys(e, -errno, "signals") : 0;
-}
-
 static int describe_terminal(struct job *j)
 {
 	struct winsz_msg w = window_size();
@@ -189,8 +176,10 @@ static int shell_main(void *args, int argc, char **argv)
 		r = guestcmd_init(&g, &a->guest, "shell", &e);
 	if (!r)
 		r = describe_terminal(&g.job);
-	if (!r)
-		r = open_signals(&s, &e);
+	if (!r) {
+		s.signals = common_signals(true, &e);
+		r = MIN(s.signals, 0);
+	}
 	if (!r) {
 		fprintf(stderr, "%s on %s; exit or Ctrl-A x ends it\n", g.kernel.name,
 			a->guest.topology);

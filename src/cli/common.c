@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "cli/common.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/err.h"
 #include "base/io.h"
 #include "base/term.h"
 #include "harness/words.h"
@@ -58,6 +62,21 @@ uint64_t common_seed(const struct opt_hex *given)
 	if (getrandom(&v, sizeof(v), 0) != sizeof(v))
 		v = (uint32_t)now_ns();
 	return v;
+}
+
+int common_signals(bool resize, struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (resize)
+		sigaddset(&set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? err_sys(e, -errno, "signals") : fd;
 }
 
 const char *common_command_line(void)
