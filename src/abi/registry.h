@@ -83,11 +83,10 @@ struct ktstr_test_record {
 	uint32_t memory_mib;		 /* floor */
 	uint32_t duration_ms;		 /* of the load; default 2000 */
 	uint32_t timeout_ms;		 /* of the test body; default 30 s + 4 x duration */
-	uint32_t watchdog_ms;		 /* sched_ext watchdog, 0 = the scheduler's */
 	uint32_t min_cpus, max_cpus;
 	uint32_t min_llcs, max_llcs;
 	uint32_t min_nodes, max_nodes;
-	uint32_t reserved[5];
+	uint32_t reserved[6];
 	struct ktstr_limits limits;
 };
 

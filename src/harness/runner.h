@@ -24,7 +24,6 @@ struct run_options {
 	const char *cache_dir; /* for archive parts */
 	const char *sysroot;   /* NULL = default of the architecture */
 	const char *kargs;     /* the user's addition to the kernel command line */
-	uint64_t watchdog_ms;  /* of sched_ext; 0 = the test's or the kernel's */
 };
 
 struct run_outcome {

@@ -57,7 +57,6 @@ static const struct number_field test_numbers[] = {
 	NUMBER(struct ktstr_test_record, memory_mib, MEMORY_MAX_MIB),
 	NUMBER(struct ktstr_test_record, duration_ms, DAY_MS),
 	NUMBER(struct ktstr_test_record, timeout_ms, DAY_MS),
-	NUMBER(struct ktstr_test_record, watchdog_ms, DAY_MS),
 	NUMBER(struct ktstr_test_record, min_cpus, TOPO_MAX_CPUS),
 	NUMBER(struct ktstr_test_record, min_llcs, TOPO_MAX_CPUS),
 	NUMBER(struct ktstr_test_record, min_nodes, TOPO_MAX_NODES),

@@ -186,7 +186,6 @@ static void other_versions_and_damage_are_told_apart(void **state)
 	X(t.memory_mib = UINT32_MAX, "field memory_mib: 4294967295 is more than") \
 	X(t.duration_ms = 86400001, "field duration_ms: 86400001 is more than 86400000") \
 	X(t.timeout_ms = UINT32_MAX, "field timeout_ms: ") \
-	X(t.watchdog_ms = UINT32_MAX, "field watchdog_ms: ") \
 	X(t.min_cpus = 513, "field min_cpus: 513 is more than 512") \
 	X((t.min_cpus = 4, t.max_cpus = 3), "field min_cpus: 4 is more than the maximum of 3") \
 	X((t.min_llcs = 4, t.max_llcs = 3), "field min_llcs: ") \
