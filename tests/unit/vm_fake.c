@@ -33,8 +33,18 @@ int fake_setup(void **state)
 	return 0;
 }
 
+static bool maps_guest_memory(void)
+{
+	SCOPED(mem_free) char *maps = NULL;
+
+	assert_int_equal(read_file("/proc/self/maps", 16 << 20, &maps, NULL, NULL), 0);
+	return strstr(maps, "ktstr-guest-memory") != NULL;
+}
+
 int fake_teardown(void **state)
 {
+	if (maps_guest_memory())
+		fail_msg("guest memory is still mapped");
 	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
 		fail_msg("a child is left");
 	if (open_fds() != fds_before)

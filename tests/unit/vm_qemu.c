@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "vm/probe.h"
+#include "vm/qemu/qemu.h"
 
 #define HELLO "fake:greet fake:serve=2 "
 
@@ -63,6 +63,20 @@ static void bytes_before_the_end_come_before_the_end(void **state)
 	fake_fini(&f);
 }
 
+static void bytes_left_behind_by_a_dead_emulator_are_not_lost(void **state)
+{
+	siginfo_t dead;
+	struct fake f;
+
+	fake_init(&f, HELLO "fake:flood=150000 fake:link=last fake:die=9");
+	fake_start(&f);
+	assert_int_equal(waitid(P_ALL, 0, &dead, WEXITED | WNOWAIT), 0);
+	fake_until(&f, VM_EVENT_STOPPED);
+	assert_int_equal(f.bytes[VM_EVENT_CONSOLE].len, 150000);
+	assert_string_equal(buf_str(&f.bytes[VM_EVENT_LINK]), "last");
+	fake_fini(&f);
+}
+
 static void the_end_is_reported_again_to_who_asks_again(void **state)
 {
 	struct fake f;
@@ -102,6 +116,7 @@ static void a_dead_emulator_is_reported_with_its_last_words(void **state)
 		assert_int_equal(f.stop.kind, VM_STOP_BACKEND_DIED);
 		assert_string_equal(f.stop.text, deaths[i].text);
 		assert_int_not_equal(f.stop.exit_status, 0);
+		assert_in_range(qemu_of(f.vm)->complaints.len, 0, STDERR_KEPT);
 		fake_fini(&f);
 	}
 }
@@ -490,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(an_orderly_end_has_the_reason_the_machine_gave),
 		T(bytes_before_the_end_come_before_the_end),
+		T(bytes_left_behind_by_a_dead_emulator_are_not_lost),
 		T(the_end_is_reported_again_to_who_asks_again),
 		T(a_dead_emulator_is_reported_with_its_last_words),
 		T(a_machine_stopped_by_an_internal_error_is_given_up),
