@@ -11,10 +11,8 @@
 
 /* A vCPU that waited for more than this share of an interval was in effect stopped by the host. */
 #define STALLED_PERCENT 90
-/* Above this share of waiting, wake-up latencies measure the host ... */
+/* Below this share of waiting the host is not to blame for slow wake-ups. */
 #define WAIT_TOO_MUCH_PPM 250000
-/* ... unless they are this many times beyond the limit, which no sharing of CPUs explains. */
-#define BEYOND_SHARING 10
 
 static void sample_vcpu(struct stall_meter *m, uint32_t i, const struct vm_vcpu_time *now,
 			uint64_t interval)
@@ -72,10 +70,17 @@ static bool is_kind(const struct detail *d, enum result_kind k)
 	return !strcmp(d->kind, names[k]);
 }
 
-static bool far_beyond(uint64_t ns, const struct ktstr_limit *limit_us)
+/*
+ * A stall is known to an interval at each end: the host cannot have held a wake-up up for longer than
+ * the longest one and both its ends.
+ */
+static bool longer_than_host_stalls(const struct cell_result *r, uint64_t ns,
+				    const struct ktstr_limit *limit_us)
 {
+	uint64_t host = r->host_stall_ns + 2 * STALL_INTERVAL_NS;
+
 	return limit_us->state == KTSTR_LIMIT_SET &&
-	       (double)ns >= limit_us->value * 1e3 * BEYOND_SHARING;
+	       (double)ns > limit_us->value * 1e3 + (double)host;
 }
 
 static bool host_may_have_slowed(const struct cell_result *r, const char *cgroup,
@@ -86,8 +91,8 @@ static bool host_may_have_slowed(const struct cell_result *r, const char *cgroup
 	for (size_t i = 0; i < r->nr_cgroups; i++) {
 		const struct latency *wake = &r->cgroups[i].wake;
 		if (!strcmp(r->cgroups[i].name, cgroup) &&
-		    (far_beyond(wake->p99_ns, &l->max_p99_wake_us) ||
-		     far_beyond(wake->p999_ns, &l->max_p999_wake_us)))
+		    (longer_than_host_stalls(r, wake->p99_ns, &l->max_p99_wake_us) ||
+		     longer_than_host_stalls(r, wake->p999_ns, &l->max_p999_wake_us)))
 			return false;
 	}
 	return true;

@@ -11,7 +11,8 @@
 
 #include "vm/vm.h"
 
-#define STALL_INTERVAL_NS 100000000ull
+/* A sample costs some microseconds per vCPU. */
+#define STALL_INTERVAL_NS 20000000ull
 
 struct stall_meter {
 	struct vm_stats last;

@@ -464,12 +464,19 @@ static void expect_result(struct watch *w)
 		      w->exit.value);
 }
 
+/* Of equal ones a check of ours explains more than a condition the test's body wrote down. */
+static int detail_rank(const struct detail *d)
+{
+	return 2 * (int)d->verdict + (strcmp(d->kind, "expect") != 0);
+}
+
 static const struct detail *worst_detail(const struct cell_result *r)
 {
 	const struct detail *worst = NULL;
 
 	for (size_t i = 0; i < r->nr_details; i++)
-		if (!r->details[i].note && (!worst || r->details[i].verdict > worst->verdict))
+		if (!r->details[i].note &&
+		    (!worst || detail_rank(&r->details[i]) > detail_rank(worst)))
 			worst = &r->details[i];
 	return worst;
 }

@@ -375,13 +375,14 @@ static void a_gap_that_the_host_made_is_not_held_against_the_scheduler(void **st
 static void slow_wakeups_beyond_what_sharing_explains_stay_failures(void **state)
 {
 	static const struct {
-		uint64_t wait_ppm, p99_ns;
+		uint64_t wait_ppm, stall_ns, p99_ns;
 		enum verdict verdict;
 	} row[] = {
-		{ 249999, 30 * MS, VERDICT_FAIL },
-		{ 250000, 30 * MS, VERDICT_INCONCLUSIVE },
-		{ 250000, 199 * MS, VERDICT_INCONCLUSIVE },
-		{ 900000, 200 * MS, VERDICT_FAIL },
+		{ 249999, 0, 30 * MS, VERDICT_FAIL },
+		{ 250000, 0, 60 * MS, VERDICT_INCONCLUSIVE },
+		{ 250000, 0, 61 * MS, VERDICT_FAIL },
+		{ 900000, 100 * MS, 160 * MS, VERDICT_INCONCLUSIVE },
+		{ 900000, 100 * MS, 161 * MS, VERDICT_FAIL },
 	};
 	struct ktstr_limits l = { .max_p99_wake_us = { 20000, KTSTR_LIMIT_SET, 0 } };
 
@@ -395,6 +396,7 @@ static void slow_wakeups_beyond_what_sharing_explains_stay_failures(void **state
 					 .nr_details = 1,
 					 .cgroups = &c,
 					 .nr_cgroups = 1,
+					 .host_stall_ns = row[i].stall_ns,
 					 .load_wait_ppm = row[i].wait_ppm };
 
 		assert_int_equal(stall_excuse(&r, &l), 0);
