@@ -42,6 +42,7 @@ int verdict_parse(const char *s, enum verdict *ret); /* 0 or -EINVAL */
 	X(TIMEOUT, "timeout", FAIL, "the test ran longer than it may") \
 	X(EMULATOR_DIED, "emulator-died", INCONCLUSIVE, \
 	  "the emulator ended by itself or was killed") \
+	X(EMULATOR_FAULT, "emulator-fault", INCONCLUSIVE, "the emulator broke the guest kernel") \
 	X(SCHED_NO_ATTACH, "scheduler-not-attached", FAIL, "the scheduler did not attach") \
 	X(SCHED_DIED, "scheduler-died", FAIL, "the scheduler's process ended during the test") \
 	X(SCHED_EVICTED, "scheduler-evicted", FAIL, "the kernel threw the scheduler out") \

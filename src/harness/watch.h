@@ -23,6 +23,7 @@ struct watch_limits {
 	uint64_t silence; /* without any frame, once HELLO was there: the guest hangs */
 	uint64_t stop;	  /* EXIT frame (or our STOP) to the machine being gone */
 	bool test_mode;	  /* a RESULT is due */
+	bool emulated;	  /* CPUs are emulated, not virtualised */
 };
 
 /* Generous but finite limits for a guest of @cpus vCPUs. */
@@ -67,6 +68,7 @@ struct watch {
 	struct buf line;    /* the console line being received */
 	struct buf output, sched_log, sched_dump, result;
 	char panic[256];
+	bool stray_int3; /* the kernel met a breakpoint that it had not set */
 	/* Live output, for `ktstr run`; output is then not collected. May be NULL. */
 	void (*on_output)(void *ctx, enum watch_stream s, const void *data, size_t n);
 	void (*on_console)(void *ctx, const void *data, size_t n);

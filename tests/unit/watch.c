@@ -184,6 +184,27 @@ static void a_panic_is_named_whatever_else_happened(void **state)
 	play_end(&p);
 }
 
+static void a_panic_that_the_emulator_made_is_no_verdict(void **state)
+{
+	for (int emulated = 0; emulated < 2; emulated++) {
+		struct play p;
+
+		play_begin(&p);
+		p.w.limits.emulated = emulated;
+		run_body(&p);
+		text_at(&p, 3250, FRAME_RESULT, RESULT_PASS);
+		console_at(&p, 3400, "[    5.80] Oops: int3: 0000 [#2] SMP PTI\n");
+		console_at(&p, 3401,
+			   "[ 5.81] Kernel panic - not syncing: Fatal exception in interrupt\n");
+		stop_at(&p, 3500, VM_STOP_RESET, "");
+		if (emulated)
+			expect(&p, VERDICT_INCONCLUSIVE, CAUSE_EMULATOR_FAULT, "stray int3");
+		else
+			expect(&p, VERDICT_FAIL, CAUSE_GUEST_PANIC, "Fatal exception in interrupt");
+		play_end(&p);
+	}
+}
+
 static void silence_after_hello_is_a_hang(void **state)
 {
 	struct play p;
@@ -412,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_failed_check_is_the_headline),
 		cmocka_unit_test(nothing_from_the_guest_is_a_boot_failure_with_its_last_words),
 		cmocka_unit_test(a_panic_is_named_whatever_else_happened),
+		cmocka_unit_test(a_panic_that_the_emulator_made_is_no_verdict),
 		cmocka_unit_test(silence_after_hello_is_a_hang),
 		cmocka_unit_test(a_body_that_never_ends_is_stopped_and_then_killed),
 		cmocka_unit_test(a_dead_emulator_is_no_verdict_on_the_scheduler),
