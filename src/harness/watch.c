@@ -82,7 +82,7 @@ static void append_bounded(struct buf *b, const void *data, size_t n, size_t max
 
 /*
  * The kernel patches its own code under a breakpoint. Multi-threaded TCG now and then executes that
- * breakpoint after the kernel is done with it (seen with QEMU 10.0 on x86_64, about once in a hundred
+ * breakpoint after the kernel is done with it (seen with QEMU 10.0 on x86_64, once in 216
  * boots on an overloaded host): such a panic says nothing about a scheduler.
  */
 static void blame_panic(struct watch *w)
