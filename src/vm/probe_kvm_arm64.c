@@ -3,15 +3,10 @@
  * The trial guest for arm64: EL1 with its MMU on, then a few integer and vector instructions at EL0.
  * The last one stores to an address where nothing is; so does any exception, to another address.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "base/io.h"
 #include "base/scoped.h"
 #include "vm/probe_kvm.h"
 
@@ -20,12 +15,9 @@
  * their own; a block of 2 MiB maps the place of the last store.
  */
 #define MEM_BASE 0x40000000
-#define MEM_SIZE 0x10000
 #define L1 0x1000 /* offsets into the memory */
 #define L2 0x2000
 #define L3 0x3000
-#define SUMS 0x5000 /* struct sums */
-#define CODE 0x8000
 #define DONE_ADDR 0x40200000
 #define FAULT_ADDR 0x40200008
 
@@ -47,7 +39,7 @@ extern const char kvm_trial_code_end[] __attribute__((visibility("hidden")));
 asm(".pushsection .rodata\n"
     ".balign 4096\n"
     "kvm_trial_code:\n"
-    "	ldr x19, =" STR(MEM_BASE) " + " STR(SUMS) "\n"
+    "	ldr x19, =" STR(MEM_BASE) " + " STR(TRIAL_SUMS) "\n"
     "	mov x0, #1\n"
     "	str x0, [x19]\n"
     "	ldr x0, =" STR(MEM_BASE) " + " STR(L1) "\n"
@@ -108,7 +100,6 @@ asm(".pushsection .rodata\n"
     ".popsection\n");
 /* clang-format on */
 
-/* What the guest was about to do when it had set that mark. */
 static const char *const marks[] = {
 	"first instruction",
 	"step to paging",
@@ -118,23 +109,12 @@ static const char *const marks[] = {
 	"device access",
 };
 
-const char *kvm_trial_mark(uint64_t reached)
+static int create_vm(int kvm)
 {
-	return marks[MIN(reached, ARRAY_SIZE(marks) - 1)];
-}
+	/* without the capability all VMs have 40 bits */
+	int bits = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
 
-struct trial {
-	int vm, vcpu;
-	struct kvm_run *run;
-	uint8_t *mem;
-	struct kvm_trial *ret;
-};
-
-static bool step(struct trial *t, enum kvm_trial_step s, int result)
-{
-	t->ret->step = s;
-	t->ret->error = result < 0 ? errno : 0;
-	return result >= 0;
+	return ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(MAX(bits, 0)));
 }
 
 static void fill_memory(uint8_t *mem)
@@ -143,47 +123,20 @@ static void fill_memory(uint8_t *mem)
 	const uint64_t l1e = (MEM_BASE + L2) | 3, l2e = (MEM_BASE + L3) | 3;
 	/* accessed, inner shareable, for user level, too */
 	const uint64_t done = DONE_ADDR | 0x745; /* device */
-	const uint64_t data = (MEM_BASE + SUMS) | 0x743;
-	const uint64_t code = (MEM_BASE + CODE) | 0x7c3; /* read-only */
+	const uint64_t data = (MEM_BASE + TRIAL_SUMS) | 0x743;
+	const uint64_t code = (MEM_BASE + TRIAL_CODE) | 0x7c3; /* read-only */
 
 	memcpy(mem + L1 + 8, &l1e, sizeof(l1e));
 	memcpy(mem + L2, &l2e, sizeof(l2e));
 	memcpy(mem + L2 + 8, &done, sizeof(done));
-	memcpy(mem + L3 + 8 * (SUMS / 4096), &data, sizeof(data));
-	memcpy(mem + L3 + 8 * (CODE / 4096), &code, sizeof(code));
-	memcpy(mem + CODE, kvm_trial_code, (size_t)(kvm_trial_code_end - kvm_trial_code));
+	memcpy(mem + L3 + 8 * (TRIAL_SUMS / 4096), &data, sizeof(data));
+	memcpy(mem + L3 + 8 * (TRIAL_CODE / 4096), &code, sizeof(code));
 }
 
-static int add_memory(struct trial *t)
-{
-	struct kvm_userspace_memory_region slot = {
-		.guest_phys_addr = MEM_BASE,
-		.memory_size = MEM_SIZE,
-	};
-
-	t->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (t->mem == MAP_FAILED)
-		return -1;
-	fill_memory(t->mem);
-	slot.userspace_addr = (uintptr_t)t->mem;
-	return ioctl(t->vm, KVM_SET_USER_MEMORY_REGION, &slot);
-}
-
-static int create_vcpu(struct trial *t, int kvm)
-{
-	int len = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-
-	t->vcpu = ioctl(t->vm, KVM_CREATE_VCPU, 0);
-	if (len < 0 || t->vcpu < 0)
-		return -1;
-	t->run = mmap(NULL, (size_t)len, PROT_READ | PROT_WRITE, MAP_SHARED, t->vcpu, 0);
-	return t->run == MAP_FAILED ? -1 : 0;
-}
-
-static int set_registers(struct trial *t)
+static int set_registers(const struct trial *t)
 {
 	struct kvm_vcpu_init init;
-	uint64_t pc = MEM_BASE + CODE;
+	uint64_t pc = MEM_BASE + TRIAL_CODE;
 	struct kvm_one_reg reg = {
 		.id = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
 		      KVM_REG_ARM_CORE_REG(regs.pc),
@@ -196,52 +149,34 @@ static int set_registers(struct trial *t)
 	return ioctl(t->vcpu, KVM_SET_ONE_REG, &reg);
 }
 
-static int run_vcpu(struct trial *t)
+static bool sums_are_right(const uint8_t *sums)
 {
-	int r;
-
-	do
-		r = ioctl(t->vcpu, KVM_RUN, 0);
-	while (r < 0 && (errno == EINTR || errno == EAGAIN));
-	return r;
-}
-
-static void judge(struct trial *t)
-{
-	struct kvm_trial *ret = t->ret;
 	struct sums s;
 
-	memcpy(&s, t->mem + SUMS, sizeof(s));
-	ret->reached = s.mark;
-	ret->exit = t->run->exit_reason;
-	if (ret->exit == KVM_EXIT_INTERNAL_ERROR)
-		ret->suberror = t->run->internal.suberror;
-	if (ret->exit == KVM_EXIT_FAIL_ENTRY)
-		ret->suberror = (uint32_t)t->run->fail_entry.hardware_entry_failure_reason;
-	ret->faulted = ret->exit == KVM_EXIT_MMIO && t->run->mmio.phys_addr == FAULT_ADDR;
-	if (ret->exit != KVM_EXIT_MMIO || t->run->mmio.phys_addr != DONE_ADDR)
-		ret->step = KVM_TRIAL_EXIT;
-	else if (s.umulh != 0x123 || s.vector != 0x020406080a0c0e10)
-		ret->step = KVM_TRIAL_SUMS;
-	else
-		ret->step = KVM_TRIAL_DONE;
+	memcpy(&s, sums, sizeof(s));
+	return s.umulh == 0x123 && s.vector == 0x020406080a0c0e10;
 }
 
-void kvm_trial_run(int kvm, struct kvm_trial *ret)
+static bool says_done(const struct kvm_run *run)
 {
-	struct trial t = { .ret = ret };
-
-	ret->version = ioctl(kvm, KVM_GET_API_VERSION, 0);
-	if (!step(&t, KVM_TRIAL_VERSION, ret->version))
-		return;
-	/* without the capability all VMs have 40 bits */
-	int bits = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
-	t.vm = ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(MAX(bits, 0)));
-	if (!step(&t, KVM_TRIAL_CREATE_VM, t.vm) || !step(&t, KVM_TRIAL_MEMORY, add_memory(&t)))
-		return;
-	if (!step(&t, KVM_TRIAL_CREATE_VCPU, create_vcpu(&t, kvm)) ||
-	    !step(&t, KVM_TRIAL_REGISTERS, set_registers(&t)))
-		return;
-	if (step(&t, KVM_TRIAL_RUN, run_vcpu(&t)))
-		judge(&t);
+	return run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == DONE_ADDR;
 }
+
+static bool says_fault(const struct kvm_run *run)
+{
+	return run->exit_reason == KVM_EXIT_MMIO && run->mmio.phys_addr == FAULT_ADDR;
+}
+
+const struct trial_guest trial_guest = {
+	.mem_base = MEM_BASE,
+	.code = kvm_trial_code,
+	.code_end = kvm_trial_code_end,
+	.marks = marks,
+	.nr_marks = ARRAY_SIZE(marks),
+	.create_vm = create_vm,
+	.fill_memory = fill_memory,
+	.set_registers = set_registers,
+	.says_done = says_done,
+	.says_fault = says_fault,
+	.sums_are_right = sums_are_right,
+};

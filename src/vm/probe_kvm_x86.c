@@ -3,29 +3,21 @@
  * The trial guest for x86: starts as a kernel does, in 32-bit protected mode, goes to 64-bit mode
  * with paging, executes BMI2 and SSE instructions, goes to user level and does it again: there are
  * hosts that can do the one and not the other. An exception anywhere is a triple fault, because there
- * is no IDT. This file and its sibling are the only ones besides
- * src/kvm that make KVM ioctls.
+ * is no IDT.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "base/io.h"
 #include "base/scoped.h"
 #include "vm/probe_kvm.h"
 
 /* Guest physical, all below 2 MiB, which one large page maps onto itself. */
-#define MEM_SIZE 0x10000
 #define PML4 0x1000
 #define PDPT 0x2000
 #define PD 0x3000
 #define GDT 0x4000
-#define SUMS 0x5000 /* struct sums */
-#define CODE 0x8000
 #define STACK 0xf000
 /* Where KVM may keep what Intel's real mode needs. */
 #define TSS_ADDR 0xfffbd000
@@ -42,7 +34,7 @@
 
 #define X(...) #__VA_ARGS__
 #define STR(...) X(__VA_ARGS__)
-#define AT(label) "(" #label " - kvm_trial_code + " STR(CODE) ")"
+#define AT(label) "(" #label " - kvm_trial_code + " STR(TRIAL_CODE) ")"
 
 /* What the guest leaves behind; the offsets are in the code below, too. */
 struct sums {
@@ -61,7 +53,7 @@ extern const char kvm_trial_code_end[] __attribute__((visibility("hidden")));
 asm(".pushsection .rodata\n"
     "kvm_trial_code:\n"
     ".code32\n"
-    "	movl $1, " STR(SUMS) "\n"
+    "	movl $1, " STR(TRIAL_SUMS) "\n"
     "	movl %cr4, %eax\n"
     "	orl $0x620, %eax\n"		/* PAE, OSFXSR, OSXMMEXCPT */
     "	movl %eax, %cr4\n"
@@ -75,9 +67,9 @@ asm(".pushsection .rodata\n"
     "	movl %eax, %cr0\n"
     "	ljmp $" STR(CODE64) ", $" AT(1f) "\n"
     ".code64\n"
-    "1:	movq $2, " STR(SUMS) "\n"
+    "1:	movq $2, " STR(TRIAL_SUMS) "\n"
     "	movq $" STR(STACK) ", %rsp\n"
-    "	movl $" STR(SUMS) ", %ebx\n"
+    "	movl $" STR(TRIAL_SUMS) ", %ebx\n"
     "	leaq 16(%rbx), %rdi\n"
     "	call 5f\n"
     "	pushq $" STR(USER_DATA) "\n"
@@ -116,7 +108,6 @@ asm(".pushsection .rodata\n"
     ".popsection\n");
 /* clang-format on */
 
-/* What the guest was about to do when it had set that mark. */
 static const char *const marks[] = {
 	"first instruction",
 	"step to 64-bit mode with paging",
@@ -128,24 +119,17 @@ static const char *const marks[] = {
 	"port access",
 };
 
-const char *kvm_trial_mark(uint64_t reached)
+/* Only Intel hosts need these two addresses, and only theirs may miss them. */
+static int create_vm(int kvm)
 {
-	return marks[MIN(reached, ARRAY_SIZE(marks) - 1)];
-}
+	uint64_t identity = IDENTITY_MAP_ADDR;
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
 
-struct trial {
-	int vm, vcpu;
-	struct kvm_run *run;
-	size_t run_len;
-	uint8_t *mem;
-	struct kvm_trial *ret;
-};
-
-static bool step(struct trial *t, enum kvm_trial_step s, int result)
-{
-	t->ret->step = s;
-	t->ret->error = result < 0 ? errno : 0;
-	return result >= 0;
+	if (vm >= 0 && ioctl(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 && errno != EINVAL)
+		return -1;
+	if (vm >= 0 && ioctl(vm, KVM_SET_TSS_ADDR, TSS_ADDR) < 0 && errno != EINVAL)
+		return -1;
+	return vm;
 }
 
 static void fill_memory(uint8_t *mem)
@@ -165,40 +149,10 @@ static void fill_memory(uint8_t *mem)
 	memcpy(mem + PDPT, &pdpte, sizeof(pdpte));
 	memcpy(mem + PD, &pde, sizeof(pde));
 	memcpy(mem + GDT, gdt, sizeof(gdt));
-	memcpy(mem + SUMS, &sums, sizeof(sums));
-	memcpy(mem + CODE, kvm_trial_code, (size_t)(kvm_trial_code_end - kvm_trial_code));
+	memcpy(mem + TRIAL_SUMS, &sums, sizeof(sums));
 }
 
-static int add_memory(struct trial *t)
-{
-	struct kvm_userspace_memory_region slot = { .memory_size = MEM_SIZE };
-	uint64_t identity = IDENTITY_MAP_ADDR;
-
-	t->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (t->mem == MAP_FAILED)
-		return -1;
-	fill_memory(t->mem);
-	slot.userspace_addr = (uintptr_t)t->mem;
-	/* only Intel hosts need these two, and only theirs may miss them */
-	if (ioctl(t->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 && errno != EINVAL)
-		return -1;
-	if (ioctl(t->vm, KVM_SET_TSS_ADDR, TSS_ADDR) < 0 && errno != EINVAL)
-		return -1;
-	return ioctl(t->vm, KVM_SET_USER_MEMORY_REGION, &slot);
-}
-
-static int map_run(struct trial *t, int kvm)
-{
-	int len = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-
-	if (len < 0)
-		return -1;
-	t->run_len = (size_t)len;
-	t->run = mmap(NULL, t->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, t->vcpu, 0);
-	return t->run == MAP_FAILED ? -1 : 0;
-}
-
-static int copy_cpuid(struct trial *t, int kvm)
+static int copy_cpuid(const struct trial *t)
 {
 	enum { ENTRIES = 256 };
 	SCOPED(mem_free) struct kvm_cpuid2 *cpuid =
@@ -207,7 +161,7 @@ static int copy_cpuid(struct trial *t, int kvm)
 	if (!cpuid)
 		return -1;
 	cpuid->nent = ENTRIES;
-	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
+	if (ioctl(t->kvm, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
 		return -1;
 	return ioctl(t->vcpu, KVM_SET_CPUID2, cpuid);
 }
@@ -225,12 +179,12 @@ static struct kvm_segment flat(uint16_t selector, uint8_t type)
 	};
 }
 
-static int set_registers(struct trial *t)
+static int set_registers(const struct trial *t)
 {
-	struct kvm_regs regs = { .rip = CODE, .rsp = STACK, .rflags = 2 };
+	struct kvm_regs regs = { .rip = TRIAL_CODE, .rsp = STACK, .rflags = 2 };
 	struct kvm_sregs s;
 
-	if (ioctl(t->vcpu, KVM_GET_SREGS, &s) < 0)
+	if (copy_cpuid(t) < 0 || ioctl(t->vcpu, KVM_GET_SREGS, &s) < 0)
 		return -1;
 	s.cs = flat(CODE32, 11);
 	s.ds = s.es = s.fs = s.gs = s.ss = flat(DATA, 3);
@@ -243,22 +197,12 @@ static int set_registers(struct trial *t)
 	return ioctl(t->vcpu, KVM_SET_REGS, &regs);
 }
 
-static int run_vcpu(struct trial *t)
-{
-	int r;
-
-	do
-		r = ioctl(t->vcpu, KVM_RUN, 0);
-	while (r < 0 && (errno == EINTR || errno == EAGAIN));
-	return r;
-}
-
-static bool sums_are_right(const struct trial *t)
+static bool sums_are_right(const uint8_t *sums)
 {
 	const uint64_t x = 0x123456789abcdef1;
 	struct sums s;
 
-	memcpy(&s, t->mem + SUMS, sizeof(s));
+	memcpy(&s, sums, sizeof(s));
 	for (size_t i = 0; i < ARRAY_SIZE(s.level); i++) {
 		const struct level *l = &s.level[i];
 
@@ -271,39 +215,19 @@ static bool sums_are_right(const struct trial *t)
 	return true;
 }
 
-static void judge(struct trial *t)
+static bool says_done(const struct kvm_run *run)
 {
-	struct kvm_trial *ret = t->ret;
-
-	memcpy(&ret->reached, t->mem + SUMS, sizeof(ret->reached));
-	ret->exit = t->run->exit_reason;
-	if (ret->exit == KVM_EXIT_INTERNAL_ERROR)
-		ret->suberror = t->run->internal.suberror;
-	if (ret->exit == KVM_EXIT_FAIL_ENTRY)
-		ret->suberror = (uint32_t)t->run->fail_entry.hardware_entry_failure_reason;
-	if (ret->exit != KVM_EXIT_IO || t->run->io.port != DONE_PORT)
-		ret->step = KVM_TRIAL_EXIT;
-	else
-		ret->step = sums_are_right(t) ? KVM_TRIAL_DONE : KVM_TRIAL_SUMS;
+	return run->exit_reason == KVM_EXIT_IO && run->io.port == DONE_PORT;
 }
 
-void kvm_trial_run(int kvm, struct kvm_trial *ret)
-{
-	struct trial t = { .ret = ret };
-
-	ret->version = ioctl(kvm, KVM_GET_API_VERSION, 0);
-	if (!step(&t, KVM_TRIAL_VERSION, ret->version))
-		return;
-	t.vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (!step(&t, KVM_TRIAL_CREATE_VM, t.vm) || !step(&t, KVM_TRIAL_MEMORY, add_memory(&t)))
-		return;
-	t.vcpu = ioctl(t.vm, KVM_CREATE_VCPU, 0);
-	if (!step(&t, KVM_TRIAL_CREATE_VCPU, t.vcpu) ||
-	    !step(&t, KVM_TRIAL_CREATE_VCPU, map_run(&t, kvm)))
-		return;
-	if (!step(&t, KVM_TRIAL_REGISTERS, copy_cpuid(&t, kvm)) ||
-	    !step(&t, KVM_TRIAL_REGISTERS, set_registers(&t)))
-		return;
-	if (step(&t, KVM_TRIAL_RUN, run_vcpu(&t)))
-		judge(&t);
-}
+const struct trial_guest trial_guest = {
+	.code = kvm_trial_code,
+	.code_end = kvm_trial_code_end,
+	.marks = marks,
+	.nr_marks = ARRAY_SIZE(marks),
+	.create_vm = create_vm,
+	.fill_memory = fill_memory,
+	.set_registers = set_registers,
+	.says_done = says_done,
+	.sums_are_right = sums_are_right,
+};
