@@ -22,6 +22,9 @@ struct err;
  *   debian/        private apt roots, one per suite and architecture
  *   busybox/ARCH/  Debian's static busybox
  *   parts/         belongs to src/image
+ *   objects/SHA    files named by their contents (catalog/objects.h)
+ *   known/         hashes of files that need not be read again
+ *   runs/ID/       records of runs (catalog/runs.h)
  */
 struct catalog {
 	char *dir;

@@ -77,9 +77,13 @@ DEFINE_SCOPED_FINI(struct kernel_list, kernel_list_fini)
 int catalog_list(struct catalog *c, struct kernel_list *ret, size_t *ret_damaged, struct err *e);
 /* -EBUSY while somebody uses it (holder named in @e). */
 int catalog_remove(struct catalog *c, const char *key_or_prefix, struct err *e);
-/* Removes damaged entries, abandoned temporaries, superseded Debian kernels, stale image parts, and what was not used for @unused_days. */
-int catalog_gc(struct catalog *c, uint32_t unused_days, bool dry_run, uint64_t *ret_bytes,
-	       const struct catalog_progress *p, struct err *e);
+/*
+ * Removes damaged entries, abandoned temporaries, superseded Debian kernels, stale image parts,
+ * what was not used for @unused_days, records of runs older than that (but never the newest
+ * @keep_runs) and what only they needed.
+ */
+int catalog_gc(struct catalog *c, uint32_t unused_days, uint32_t keep_runs, bool dry_run,
+	       uint64_t *ret_bytes, const struct catalog_progress *p, struct err *e);
 
 /* Debian's static busybox for guests of @a, fetched the same way; path owned by the catalog. */
 int catalog_busybox(struct catalog *c, enum arch a, const struct catalog_progress *p,

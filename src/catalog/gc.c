@@ -15,6 +15,7 @@
 #include "catalog/cache.h"
 #include "catalog/deb.h"
 #include "catalog/lock.h"
+#include "catalog/runs.h"
 #include "catalog/tree.h"
 
 void kernel_list_fini(struct kernel_list *l)
@@ -268,8 +269,8 @@ static int gc_drafts(struct gc *g, struct err *e)
 	return r;
 }
 
-int catalog_gc(struct catalog *c, uint32_t unused_days, bool dry_run, uint64_t *ret_bytes,
-	       const struct catalog_progress *p, struct err *e)
+int catalog_gc(struct catalog *c, uint32_t unused_days, uint32_t keep_runs, bool dry_run,
+	       uint64_t *ret_bytes, const struct catalog_progress *p, struct err *e)
 {
 	SCOPED(gc_fini) struct gc g = {
 		.c = c,
@@ -290,6 +291,9 @@ int catalog_gc(struct catalog *c, uint32_t unused_days, bool dry_run, uint64_t *
 		r = each_name(&g, "debian", gc_apt, e);
 	if (r == 0)
 		r = tree_walk(cache_path(c, "/parts").s, gc_part, &g, e);
+	struct runs_gc runs = { .unused_s = g.unused_s, .keep = keep_runs, .dry_run = dry_run };
+	if (r == 0)
+		r = runs_gc(c, &runs, &g.bytes, p, e);
 	if (r == 0 && ret_bytes)
 		*ret_bytes = g.bytes;
 	return r;

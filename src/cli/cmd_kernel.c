@@ -17,10 +17,11 @@
 
 #define SHORT_KEY 12
 #define UNUSED_DAYS "30"
+#define KEEP_RUNS "20"
 
 struct kernel_args {
 	struct opt_choice arch;
-	struct opt_u32 unused_days;
+	struct opt_u32 unused_days, keep_runs;
 	const char *modules, *name;
 	bool json, dry_run;
 };
@@ -440,6 +441,8 @@ static const struct cmd cmd_rm = {
 static const struct opt gc_opts[] = {
 	OPT(struct kernel_args, unused_days, "remove what was not used for so long", .arg = "DAYS",
 	    .fallback = UNUSED_DAYS),
+	OPT(struct kernel_args, keep_runs, "keep so many of the newest runs, whatever their age",
+	    .arg = "N", .fallback = KEEP_RUNS),
 	OPT(struct kernel_args, dry_run, "say what would go, remove nothing", 'n'),
 	OPT_END,
 };
@@ -462,7 +465,7 @@ static int gc_main(void *args, int argc, char **argv)
 	int r = catalog_open(NULL, &c, &e);
 
 	if (r == 0)
-		r = catalog_gc(c, a->unused_days.v, a->dry_run, &bytes, &say, &e);
+		r = catalog_gc(c, a->unused_days.v, a->keep_runs.v, a->dry_run, &bytes, &say, &e);
 	if (r < 0)
 		return cmd_fail(&cmd_gc, &e);
 	return printf("%s %s\n", human_size(bytes, size), a->dry_run ? "would be freed" : "freed") <
@@ -476,7 +479,8 @@ static const struct cmd cmd_gc = {
 	.summary = "remove what nobody needs any more",
 	.about = "Damaged kernels, what killed processes left, Debian kernels of which the cache "
 		 "has a "
-		 "newer one, and what was not used for long. What is in use stays.",
+		 "newer one, records of old runs (ktstr replay) with what only they need, and what "
+		 "was not used for long. What is in use stays.",
 	.opts = gc_opts,
 	.args_size = sizeof(struct kernel_args),
 	.main = gc_main,

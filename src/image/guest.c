@@ -3,6 +3,7 @@
 #include "image/guest.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +24,7 @@ void guest_build_fini(struct guest_build *b)
 	for (char **m = b->modules; m && *m; m++)
 		free(*m);
 	free(b->modules);
+	free(b->plain_file);
 	*b = (struct guest_build){ 0 };
 }
 
@@ -53,10 +55,10 @@ static int build(struct opening *o, struct err *e)
 		r = pack_plan(&p, o->fd, &o->got.sum, e);
 	if (!r && o->spec->cache_dir)
 		r = part_store(o->spec->cache_dir, o->request, &p, started_ns, &o->got.sum, o->fd,
-			       e);
-	if (!r)
+			       o->got.archive, e);
+	if (r >= 0)
 		o->got.modules = hand_over(p.modules);
-	return r;
+	return MIN(r, 0);
 }
 
 /* 1: from the cache, 0: built. */
@@ -90,7 +92,12 @@ int guest_image_open(const struct guest_spec *spec, struct guest_build *ret, str
 				     .unpacked = o.got.sum.unpacked,
 				     .from_cache = r,
 				     .took_ns = now_ns() - from,
-				     .modules = o.got.modules };
+				     .modules = o.got.modules,
+				     .plain_size = o.got.sum.size };
+	memcpy(ret->plain_sha256, o.got.sum.sha256, sizeof(ret->plain_sha256));
+	if (o.got.archive[0] &&
+	    asprintf(&ret->plain_file, "%s/parts/%s.newc", spec->cache_dir, o.got.archive) < 0)
+		ret->plain_file = NULL; /* it is in @fd as well */
 	return 0;
 }
 

@@ -39,6 +39,10 @@ struct guest_build {
 	bool from_cache;   /* nothing but the job had to be built */
 	uint64_t took_ns;
 	char **modules; /* file names in load order for the job, NULL-terminated; NULL = none */
+	/* The archive as it is without the job. */
+	uint64_t plain_size;
+	char plain_sha256[65];
+	char *plain_file; /* that has it, in the cache; NULL = none */
 };
 
 void guest_build_fini(struct guest_build *b);

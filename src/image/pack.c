@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <nettle/sha2.h>
 
 #include "base/err.h"
 #include "base/io.h"
@@ -23,6 +26,7 @@ struct packer {
 	struct buf head;
 	char *chunk;
 	struct pack_result sum;
+	struct sha256_ctx sha;
 	struct err *e;
 };
 
@@ -36,6 +40,7 @@ static int emit(struct packer *k, const void *data, size_t len)
 	int r = write_full(k->fd, data, len);
 
 	k->sum.crc = checksum64(k->sum.crc, data, len);
+	sha256_update(&k->sha, len, data);
 	k->sum.size += len;
 	return r < 0 ? err_sys(k->e, r, "guest archive: writing") : 0;
 }
@@ -156,18 +161,29 @@ static int pack_entry(struct packer *k, const struct plan_entry *en)
 	return r ? r : flush_pages(k);
 }
 
+static void put_sha256(struct packer *k)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+	sha256_digest(&k->sha, sizeof(digest), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(k->sum.sha256 + 2 * i, 3, "%02x", digest[i]);
+}
+
 int pack_plan(const struct guest_plan *p, int fd, struct pack_result *ret, struct err *e)
 {
 	SCOPED(mem_free) char *chunk = malloc(CHUNK);
 	struct packer k = { .fd = fd, .chunk = chunk, .e = e };
 	int r = chunk ? 0 : err_sys(e, -ENOMEM, "guest archive");
 
+	sha256_init(&k.sha);
 	for (size_t i = 0; !r && i < p->nr; i++)
 		r = pack_entry(&k, &p->at[i]);
 	newc_end(&k.head);
 	if (!r)
 		r = k.head.bad ? err_sys(e, k.head.bad, "guest archive") : flush_pages(&k);
 	buf_fini(&k.head);
+	put_sha256(&k);
 	if (!r)
 		*ret = k.sum;
 	return r;

@@ -12,6 +12,7 @@ struct pack_result {
 	uint64_t size;
 	uint64_t unpacked; /* bytes that the files take in the guest's RAM */
 	uint64_t crc;	   /* of all bytes: checksum64() */
+	char sha256[65];   /* of all bytes, hex */
 };
 
 /* Writes to @fd from its current position on. A file that changes meanwhile is an error. */

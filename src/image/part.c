@@ -117,6 +117,7 @@ int part_fetch(const char *dir, const char *request, int fd, struct part_hit *re
 	r = fetch_archive(d, &p, fd, e);
 	if (r == 1) {
 		*ret = (struct part_hit){ .sum = p.sum, .modules = hand_over(p.modules) };
+		memcpy(ret->archive, p.archive, sizeof(p.archive));
 		p.nr_modules = 0;
 	}
 	return r;
@@ -247,7 +248,8 @@ static size_t count(char **list)
 }
 
 int part_store(const char *dir, const char *request, const struct guest_plan *p,
-	       uint64_t started_ns, const struct pack_result *sum, int fd, struct err *e)
+	       uint64_t started_ns, const struct pack_result *sum, int fd,
+	       char ret_archive[PART_NAME_LEN + 1], struct err *e)
 {
 	struct part_plan plan = { .sum = *sum, .modules = p->modules, .in = p->in };
 	SCOPED(buf_fini) struct buf text = { 0 };
@@ -270,5 +272,8 @@ int part_store(const char *dir, const char *request, const struct guest_plan *p,
 	if (r == -EOPNOTSUPP || r == -EISDIR)
 		return 0; /* a file system without O_TMPFILE: then there is no cache */
 	trim(d);
-	return r < 0 ? unusable(e, r, dir) : 0;
+	if (r < 0)
+		return unusable(e, r, dir);
+	memcpy(ret_archive, plan.archive, sizeof(plan.archive));
+	return 1;
 }

@@ -22,17 +22,19 @@ int part_request(const struct guest_spec *spec, const char *sysroot, char *ret, 
 
 struct part_hit {
 	struct pack_result sum;
-	char **modules; /* as in struct guest_plan */
+	char archive[PART_NAME_LEN + 1]; /* its name, "" = it is not in the cache */
+	char **modules;			 /* as in struct guest_plan */
 };
 
 /* Copies the archive to @fd: 1, or 0 if there is none that is up to date and sound. */
 int part_fetch(const char *dir, const char *request, int fd, struct part_hit *ret, struct err *e);
 
 /*
- * Publishes the archive in @fd. Nothing is published when an input changed so recently, counted from
+ * Publishes the archive in @fd: 1 and its name. Nothing (0) is published when an input changed so recently, counted from
  * @started_ns (wall clock), that another change might not show in its times.
  */
 int part_store(const char *dir, const char *request, const struct guest_plan *p,
-	       uint64_t started_ns, const struct pack_result *sum, int fd, struct err *e);
+	       uint64_t started_ns, const struct pack_result *sum, int fd,
+	       char ret_archive[PART_NAME_LEN + 1], struct err *e);
 
 #endif

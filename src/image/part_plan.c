@@ -9,7 +9,7 @@
 
 #include "image/decompress.h"
 
-#define HEAD "ktstr plan 1"
+#define HEAD "ktstr plan 2"
 #define SUM_LEN (4 + 16 + 1) /* "sum " and sixteen digits and a newline */
 
 void part_plan_fini(struct part_plan *p)
@@ -23,8 +23,8 @@ void part_plan_fini(struct part_plan *p)
 
 bool part_plan_write(const struct part_plan *p, struct buf *out)
 {
-	buf_printf(out, HEAD "\narchive %s %" PRIu64 " %" PRIu64 " %016" PRIx64 "\n", p->archive,
-		   p->sum.size, p->sum.unpacked, p->sum.crc);
+	buf_printf(out, HEAD "\narchive %s %" PRIu64 " %" PRIu64 " %016" PRIx64 " %s\n", p->archive,
+		   p->sum.size, p->sum.unpacked, p->sum.crc, p->sum.sha256);
 	for (size_t i = 0; i < p->nr_modules; i++)
 		buf_printf(out, "module %s\n", p->modules[i]);
 	for (size_t i = 0; i < p->in.nr; i++) {
@@ -44,10 +44,12 @@ bool part_plan_write(const struct part_plan *p, struct buf *out)
 
 static int parse_archive(struct part_plan *p, const char *line)
 {
-	int n = sscanf(line, "archive %64[0-9a-f] %" SCNu64 " %" SCNu64 " %" SCNx64, p->archive,
-		       &p->sum.size, &p->sum.unpacked, &p->sum.crc);
+	int n = sscanf(line, "archive %64[0-9a-f] %" SCNu64 " %" SCNu64 " %" SCNx64 " %64[0-9a-f]",
+		       p->archive, &p->sum.size, &p->sum.unpacked, &p->sum.crc, p->sum.sha256);
 
-	return n == 4 && strlen(p->archive) == PART_NAME_LEN ? 0 : -EBADMSG;
+	return n == 5 && strlen(p->sum.sha256) == 64 && strlen(p->archive) == PART_NAME_LEN
+		       ? 0
+		       : -EBADMSG;
 }
 
 static int parse_module(struct part_plan *p, const char *name)

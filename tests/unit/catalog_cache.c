@@ -266,7 +266,7 @@ static int use_read_only(void *arg)
 	assert_says(e, s->cache.s);
 	assert_says(e, "cannot be written");
 	assert_int_equal(catalog_remove(c, s->key, &e), -EACCES);
-	assert_int_equal(catalog_gc(c, 0, false, NULL, NULL, &e), -EACCES);
+	assert_int_equal(catalog_gc(c, 0, 0, false, NULL, NULL, &e), -EACCES);
 	return 0;
 }
 

@@ -226,7 +226,7 @@ static void a_kernel_in_use_is_not_removed_and_its_user_named(void **state)
 	assert_int_equal(catalog_remove(c, j.key, &e), -EBUSY);
 	assert_says(e, pid_text);
 	assert_says(e, "in use");
-	assert_int_equal(catalog_gc(c, 0, false, &bytes, NULL, &e), 0);
+	assert_int_equal(catalog_gc(c, 0, 0, false, &bytes, NULL, &e), 0);
 	assert_int_equal(bytes, 0);
 	assert_one_good_entry(&j);
 	end_holder(&j, pid);
@@ -371,9 +371,9 @@ static void the_newest_kernel_of_each_suite_stays(void **state)
 	put_entry(c, "7.3.9-1", "sid", 2);
 	put_entry(c, "7.3.8-1", "sid trixie", 3); /* still trixie's newest */
 	put_entry(c, "7.3.7-1", "trixie", 4);
-	assert_int_equal(catalog_gc(c, 30, true, &would, NULL, NULL), 0);
+	assert_int_equal(catalog_gc(c, 30, 0, true, &would, NULL, NULL), 0);
 	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 4);
-	assert_int_equal(catalog_gc(c, 30, false, &did, NULL, NULL), 0);
+	assert_int_equal(catalog_gc(c, 30, 0, false, &did, NULL, NULL), 0);
 	assert_int_equal(would, did);
 	assert_true(did >= 2 * 8192);
 	assert_true(has_kernel(c, "debian 7.3.10-1"));
@@ -406,14 +406,14 @@ static void what_nobody_used_for_long_goes(void **state)
 	lock = cache_path(c, "/locks/%s.lock", j.key);
 	age(lock.s, 31);
 	age(old_part.s, 31);
-	assert_int_equal(catalog_gc(c, 30, false, NULL, NULL, NULL), 0);
+	assert_int_equal(catalog_gc(c, 30, 0, false, NULL, NULL, NULL), 0);
 	assert_true(has_kernel(c, "debian 7.3.10-1"));
 	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 1);
 	assert_false(exists(old_part.s));
 	assert_true(exists(new_part.s));
 	assert_true(exists(lists.s));
 	age(cache_path(c, "/locks/debian-sid-arm64.lock").s, 31);
-	assert_int_equal(catalog_gc(c, 30, false, NULL, NULL, NULL), 0);
+	assert_int_equal(catalog_gc(c, 30, 0, false, NULL, NULL, NULL), 0);
 	assert_false(exists(lists.s));
 	job_done(&j);
 }
@@ -428,7 +428,7 @@ static void using_a_kernel_makes_it_young_again(void **state)
 	age(cache_path(c, "/locks/%s.lock", j.key).s, 31);
 	assert_int_equal(catalog_resolve(c, j.key, ARCH_ARM64, NULL, &k, NULL), 0);
 	kernel_fini(&k);
-	assert_int_equal(catalog_gc(c, 30, false, NULL, NULL, NULL), 0);
+	assert_int_equal(catalog_gc(c, 30, 0, false, NULL, NULL, NULL), 0);
 	assert_one_good_entry(&j);
 	job_done(&j);
 }
@@ -441,10 +441,10 @@ static void drafts_go_when_their_maker_is_gone_and_not_before(void **state)
 
 	assert_int_equal(draft_open(c, &live, NULL), 0);
 	put_file(c->dir, "tmp/abandoned/x/file", "some bytes");
-	assert_int_equal(catalog_gc(c, 30, true, &bytes, NULL, NULL), 0);
+	assert_int_equal(catalog_gc(c, 30, 0, true, &bytes, NULL, NULL), 0);
 	assert_true(bytes > 0);
 	assert_true(exists(cache_path(c, "/tmp/abandoned").s));
-	assert_int_equal(catalog_gc(c, 30, false, NULL, NULL, NULL), 0);
+	assert_int_equal(catalog_gc(c, 30, 0, false, NULL, NULL, NULL), 0);
 	assert_false(exists(cache_path(c, "/tmp/abandoned").s));
 	assert_true(exists(live.dir));
 	draft_fini(&live);

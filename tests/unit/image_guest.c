@@ -476,7 +476,7 @@ static void inputs_that_changed_a_moment_ago_are_not_cached(void **state)
 	struct cached *c = make_cached();
 	SCOPED(guest_plan_fini) struct guest_plan p = { 0 };
 	SCOPED(close_fd) int fd = anon_file("test", NULL);
-	char request[PART_NAME_LEN + 1];
+	char request[PART_NAME_LEN + 1], archive[PART_NAME_LEN + 1];
 	struct pack_result sum;
 	struct part_hit hit;
 	struct stat st;
@@ -486,12 +486,15 @@ static void inputs_that_changed_a_moment_ago_are_not_cached(void **state)
 	assert_int_equal(part_request(&c->spec, "", request, NULL), 0);
 	assert_int_equal(guest_plan_make(&c->spec, "", &p, NULL), 0);
 	assert_int_equal(pack_plan(&p, fd, &sum, NULL), 0);
-	assert_int_equal(
-		part_store(c->spec.cache_dir, request, &p, changed + 10000000, &sum, fd, NULL), 0);
-	assert_int_equal(part_fetch(c->spec.cache_dir, request, fd, &hit, NULL), 0);
-	assert_int_equal(part_store(c->spec.cache_dir, request, &p, wall_clock(), &sum, fd, NULL),
+	assert_int_equal(part_store(c->spec.cache_dir, request, &p, changed + 10000000, &sum, fd,
+				    archive, NULL),
 			 0);
+	assert_int_equal(part_fetch(c->spec.cache_dir, request, fd, &hit, NULL), 0);
+	assert_int_equal(part_store(c->spec.cache_dir, request, &p, wall_clock(), &sum, fd, archive,
+				    NULL),
+			 1);
 	assert_int_equal(part_fetch(c->spec.cache_dir, request, fd, &hit, NULL), 1);
+	assert_string_equal(hit.archive, archive);
 	for (char **m = hit.modules; *m; m++)
 		free(*m);
 	free(hit.modules);

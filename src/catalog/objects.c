@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "catalog/objects.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "catalog/cache.h"
+#include "catalog/lock.h"
+
+#define CHUNK (1u << 20)
+
+bool object_name_is_good(const char *name)
+{
+	return strlen(name) == OBJECT_NAME_LEN &&
+	       strspn(name, "0123456789abcdef") == OBJECT_NAME_LEN;
+}
+
+int objects_hold(struct catalog *c, int *ret_lock, struct err *e)
+{
+	struct path p = cache_path(c, "/locks/objects.lock");
+	int r = cache_check_writable(c, e);
+
+	return r < 0 ? r
+		     : lock_take(p.s, LOCK_SH, LOCK_WAIT_NS, "objects of the cache", NULL, ret_lock,
+				 e);
+}
+
+static void finish_hash(struct sha256_ctx *sha, char ret[OBJECT_NAME_LEN + 1])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+	sha256_digest(sha, sizeof(digest), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+}
+
+int hash_fd(int fd, uint64_t size, char ret[OBJECT_NAME_LEN + 1])
+{
+	SCOPED(mem_free) uint8_t *chunk = malloc(CHUNK);
+	struct sha256_ctx sha;
+
+	if (!chunk)
+		return -ENOMEM;
+	sha256_init(&sha);
+	for (uint64_t at = 0; at < size;) {
+		size_t n = (size_t)MIN(size - at, (uint64_t)CHUNK);
+		int r = pread_full(fd, chunk, n, at);
+
+		if (r < 0)
+			return r;
+		sha256_update(&sha, n, chunk);
+		at += n;
+	}
+	finish_hash(&sha, ret);
+	return 0;
+}
+
+/* ---- what is known about files: CACHE/known/IDENTITY is a link that reads as the hash ---- */
+
+static struct path known_path(const struct catalog *c, const struct stat *st)
+{
+	return cache_path(c, "/known/%jx-%jx-%jx-%jx.%lx-%jx.%lx", (uintmax_t)st->st_dev,
+			  (uintmax_t)st->st_ino, (uintmax_t)st->st_size,
+			  (uintmax_t)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec,
+			  (uintmax_t)st->st_ctim.tv_sec, (unsigned long)st->st_ctim.tv_nsec);
+}
+
+static bool is_known(const struct catalog *c, const struct stat *st, char ret[OBJECT_NAME_LEN + 1])
+{
+	char name[OBJECT_NAME_LEN + 2] = "";
+	ssize_t n = readlink(known_path(c, st).s, name, sizeof(name) - 1);
+
+	if (n != OBJECT_NAME_LEN || !object_name_is_good(name))
+		return false;
+	memcpy(ret, name, OBJECT_NAME_LEN + 1);
+	return true;
+}
+
+/* Without it the file is read again next time: nothing to complain about. */
+static void make_known(const struct catalog *c, int fd, const char *name)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		(void)!symlink(name, known_path(c, &st).s);
+}
+
+/* ---- putting ---- */
+
+static bool is_there(const struct path *p, uint64_t size)
+{
+	struct stat st;
+
+	return lstat(p->s, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
+}
+
+static int copy_bytes(int from, uint64_t size, const char *to)
+{
+	SCOPED(close_fd) int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	off_t at = 0;
+
+	if (out < 0)
+		return -errno;
+	while ((uint64_t)at < size) {
+		ssize_t n = sendfile(out, from, &at, (size_t)MIN(size - (uint64_t)at, 1ull << 30));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+	}
+	return 0;
+}
+
+/* A name appears when the file is whole; who comes second finds it there. */
+static int put_copy(struct catalog *c, const struct path *to, int fd, uint64_t size, struct err *e)
+{
+	SCOPED(draft_fini) struct draft d = DRAFT_NONE;
+	int r = draft_open(c, &d, e);
+
+	if (r < 0)
+		return r;
+	struct path from = path_format("%s/object", d.dir);
+	r = copy_bytes(fd, size, from.s);
+	if (!r && rename(from.s, to->s) < 0)
+		r = -errno;
+	return r < 0 ? cache_write_failed(c, r, e) : 0;
+}
+
+/* One that has its name and another size is damaged. */
+static int make_way(const struct path *p, uint64_t size)
+{
+	if (is_there(p, size))
+		return 1;
+	return unlink(p->s) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static bool put_link(const struct path *to, const char *same, uint64_t size)
+{
+	struct stat st;
+
+	if (lstat(same, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return false;
+	return link(same, to->s) == 0 || is_there(to, size);
+}
+
+int object_put_fd(struct catalog *c, const char *name, int fd, uint64_t size, const char *same,
+		  struct err *e)
+{
+	struct path to = cache_path(c, "/objects/%s", name);
+	int r = cache_check_writable(c, e);
+
+	if (r < 0)
+		return r;
+	r = make_way(&to, size);
+	if (r < 0)
+		return cache_write_failed(c, r, e);
+	if (r == 1 || (same && put_link(&to, same, size)))
+		return 0;
+	return put_copy(c, &to, fd, size, e);
+}
+
+int object_put_file(struct catalog *c, const char *path, char ret[OBJECT_NAME_LEN + 1],
+		    struct err *e)
+{
+	SCOPED(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char name[OBJECT_NAME_LEN + 1];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "%s", path);
+	bool known = is_known(c, &st, name);
+	int r = known ? 0 : hash_fd(fd, (uint64_t)st.st_size, name);
+	if (r < 0)
+		return err_sys(e, r, "%s", path);
+	r = object_put_fd(c, name, fd, (uint64_t)st.st_size, path, e);
+	if (r < 0)
+		return r;
+	/* after the link was made, which changes its times */
+	make_known(c, fd, name);
+	memcpy(ret, name, sizeof(name));
+	return 0;
+}
+
+/* ---- taking ---- */
+
+int object_open(struct catalog *c, const char *name, int *ret, uint64_t *ret_size, struct err *e)
+{
+	struct path p = cache_path(c, "/objects/%s", name);
+	SCOPED(close_fd) int fd = open(p.s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char found[OBJECT_NAME_LEN + 1];
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(e, -errno, "%.200s", p.s);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "%.200s", p.s);
+	int r = S_ISREG(st.st_mode) ? hash_fd(fd, (uint64_t)st.st_size, found) : -EINVAL;
+	if (r < 0)
+		return err_sys(e, r, "%.200s", p.s);
+	if (strcmp(found, name) != 0) {
+		(void)!unlink(p.s);
+		return err_set(e, -EBADMSG, "%.200s was damaged and has been removed", p.s);
+	}
+	*ret = hand_over_fd(&fd);
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
