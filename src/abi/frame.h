@@ -61,7 +61,8 @@ enum frame_type {
 
 /*
  * The guest cannot see whether the host has read all that the port took. So the host answers EXIT
- * with FRAME_STOP, or ends the machine; without an answer power-off comes this much later.
+ * with FRAME_STOP, or ends the machine; without an answer power-off comes this much later. In virtual
+ * time nothing comes from the host, and what the port took is in the host's hands.
  */
 #define EXIT_ACK_MS 60000
 

@@ -10,6 +10,7 @@
 #define ABI_JOB_H
 
 #define JOB_VERSION 1
+#define JOB_TIME_VIRTUAL "virtual"
 #define JOB_MAX_SIZE 65536
 
 #define GUEST_JOB_PATH "/ktstr/job"
@@ -27,6 +28,7 @@
 	X(mode, "mode") /* test | exec | shell */ \
 	X(test, "test") /* mode test: name in the registry */ \
 	X(seed, "seed") /* decimal u64 */ \
+	X(time, "time") /* "virtual": nothing will ever come from the host; absent: real */ \
 	X(duration_ms, "duration_ms") \
 	X(timeout_ms, "timeout_ms") /* of the body, 0 = none */ \
 	X(attach_timeout_ms, "attach_timeout_ms") \

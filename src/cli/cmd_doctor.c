@@ -122,7 +122,7 @@ static void look_guests(struct doctor *d, struct row *r, enum arch a)
 	struct vm_about about;
 	struct err e = { 0 };
 
-	if (vm_choose("auto", a, VM_ACCEL_AUTO, &b, &about, &e) < 0)
+	if (vm_choose("auto", a, VM_ACCEL_AUTO, VM_TIME_AUTO, &b, &about, &e) < 0)
 		say(r, missing_for(a), "%s", e.text);
 	else
 		say(r, HEALTH_OK, "run in %s/%s%s%s%s", about.backend, about.accel,

@@ -151,7 +151,8 @@ static int run_guest(struct guestcmd *g, const struct run_args *a, struct run *r
 
 	r->stdin_state = a->no_stdin ? STDIN_NONE : STDIN_IDLE;
 	g->spec.inputs = inputs;
-	g->spec.on_ready = resume_stdin;
+	if (!g->about.virtual_time) /* where nothing is fed to the guest after its start */
+		g->spec.on_ready = resume_stdin;
 	g->spec.on_input = take_input;
 	g->spec.on_output = pass_output;
 	g->spec.on_console = a->guest.verbose ? pass_console : NULL;
@@ -217,7 +218,8 @@ const struct cmd cmd_run = {
 		 "this "
 		 "machine is packed into the guest with its shared libraries; commands that cannot "
 		 "be "
-		 "(another architecture, shell built-ins) are busybox's.",
+		 "(another architecture, shell built-ins) are busybox's. In virtual time standard "
+		 "input is empty.",
 	.opts = run_opts,
 	.args_size = sizeof(struct run_args),
 	.min_args = 1,

@@ -17,8 +17,8 @@
 
 struct test_args {
 	struct opt_list kernel, filter, topology, scheduler, include;
-	struct opt_choice arch, vm, accel;
-	struct opt_u32 jobs;
+	struct opt_choice arch, vm, accel, time;
+	struct opt_u32 rate, turn, jobs;
 	struct opt_hex seed;
 	struct opt_size memory;
 	struct opt_duration duration, timeout;
@@ -50,6 +50,7 @@ static const struct opt test_opts[] = {
 	    .fallback = "auto"),
 	OPT(struct test_args, accel, "accelerator of the qemu backend", .names = common_accel_names,
 	    .fallback = "auto"),
+	COMMON_TIME_OPTS(struct test_args, time, rate, turn, "auto"),
 	OPT(struct test_args, jobs, "VMs at once", 'j', .arg = "N",
 	    .default_text = "as many as their vCPUs fit on this host's CPUs"),
 	OPT(struct test_args, seed, "what all random choices derive from",
@@ -180,7 +181,8 @@ static void begin(const struct plan *p, const struct run_options *o,
 		.started_at = (uint64_t)time(NULL),
 	};
 
-	snprintf(backend, sizeof(backend), "%s/%s", about->backend, about->accel);
+	snprintf(backend, sizeof(backend), "%s/%s%s", about->backend, about->accel,
+		 about->virtual_time ? " in virtual time" : "");
 	for (size_t i = 0; i < s->nr; i++)
 		s->at[i]->type->begin(s->at[i], &info);
 }
@@ -201,7 +203,8 @@ static int choose_backends(const struct plan *p, const struct test_args *a, stru
 		enum arch arch = p->files[i].registry.arch;
 		int r = o->backend[arch] ? 0
 					 : vm_choose(common_vm_names[a->vm.v], arch, o->accel,
-						     &o->backend[arch], &o->about[arch], e);
+						     (enum vm_time)a->time.v, &o->backend[arch],
+						     &o->about[arch], e);
 		if (r < 0)
 			return r;
 	}
@@ -237,7 +240,9 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 		.kargs = a->kargs,
 	};
 	probe_store_in(o.cache_dir);
-	r = choose_backends(&p, a, &o, e);
+	r = common_pace(&a->rate, &a->turn, &o.pace, e);
+	if (!r)
+		r = choose_backends(&p, a, &o, e);
 	if (r < 0)
 		return r;
 	cells = cell_pointers(&p);

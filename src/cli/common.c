@@ -19,6 +19,12 @@
 
 const char *const common_arch_names[] = { [ARCH_X86_64] = "x86_64", [ARCH_ARM64] = "arm64", NULL };
 const char *const common_vm_names[] = { "auto", "qemu", "kvm", NULL };
+const char *const common_time_names[] = {
+	[VM_TIME_AUTO] = "auto",
+	[VM_TIME_REAL] = "real",
+	[VM_TIME_VIRTUAL] = "virtual",
+	NULL,
+};
 const char *const common_accel_names[] = {
 	[VM_ACCEL_AUTO] = "auto",
 	[VM_ACCEL_TCG] = "tcg",
@@ -95,4 +101,20 @@ const char *common_command_line(void)
 	}
 	snprintf(line, sizeof(line), "%s", buf_str(&out));
 	return line;
+}
+
+int common_pace(const struct opt_u32 *rate, const struct opt_u32 *turn, struct pace_wish *ret,
+		struct err *e)
+{
+	*ret = (struct pace_wish){ .have_rate = rate->given, .have_turn = turn->given };
+	if (rate->given && pace_parse_rate(rate->v, &ret->pace.rate_shift) < 0)
+		return err_set(e, -EINVAL,
+			       "--rate %u: there are 1000, 500, 250, 125, 62, 31 and 15 million "
+			       "instructions per second",
+			       rate->v);
+	if (turn->given && turn->v > PACE_TURN_MAX_US)
+		return err_set(e, -EINVAL, "--turn %u: the longest turn is %u us", turn->v,
+			       PACE_TURN_MAX_US);
+	ret->pace.turn_us = turn->v;
+	return 0;
 }

@@ -134,6 +134,7 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 {
 	struct session_spec *s = &g->spec;
 	char topo[TOPO_TEXT_MAX];
+	struct pace_wish wish;
 
 	s->vm.arch = a->arch.given ? (enum arch)a->arch.v : arch_host();
 	s->vm.accel = (enum vm_accel)a->accel.v;
@@ -146,13 +147,21 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 	if (r < 0)
 		return r;
 	probe_store_in(catalog_dir(g->catalog));
-	r = vm_choose(common_vm_names[a->vm.v], s->vm.arch, s->vm.accel, &s->backend, &g->about, e);
+	r = common_pace(&a->rate, &a->turn, &wish, e);
+	if (!r)
+		r = vm_choose(common_vm_names[a->vm.v], s->vm.arch, s->vm.accel,
+			      (enum vm_time)a->time.v, &s->backend, &g->about, e);
 	if (r < 0)
 		return r;
 	s->vm.memory_bytes = a->memory.given ? a->memory.v
 					     : (uint64_t)topo_default_memory_mib(&s->vm.topo) << 20;
 	bool emulated = strcmp(g->about.accel, "kvm") != 0;
-	s->limits = watch_default_limits(topo_cpus(&s->vm.topo), emulated);
+	s->limits =
+		watch_default_limits(topo_cpus(&s->vm.topo), emulated, g->about.virtual_time);
+	s->vm.time = g->about.virtual_time ? VM_TIME_VIRTUAL : VM_TIME_REAL;
+	s->vm.pace = pace_choose(topo_cpus(&s->vm.topo), &wish);
+	if (g->about.virtual_time)
+		s->vm.accel = VM_ACCEL_TCG;
 	if (!a->timeout.given)
 		s->limits.body = 0;
 	return job_set(&g->job.topology, topo_format(&s->vm.topo, topo, sizeof(topo)));

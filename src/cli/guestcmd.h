@@ -12,7 +12,8 @@
 struct guestcmd_args {
 	const char *kernel, *topology, *scheduler, *kargs, *sysroot;
 	struct opt_list include;
-	struct opt_choice arch, vm, accel;
+	struct opt_choice arch, vm, accel, time;
+	struct opt_u32 rate, turn;
 	struct opt_size memory;
 	struct opt_hex seed;
 	struct opt_duration timeout;
@@ -41,6 +42,7 @@ struct guestcmd_args {
 		    .fallback = "auto"), \
 		OPT(args, guest.accel, "accelerator of the qemu backend", \
 		    .names = common_accel_names, .fallback = "auto"), \
+		COMMON_TIME_OPTS(args, guest.time, guest.rate, guest.turn, "real"), \
 		OPT(args, guest.seed, "seed of the random numbers given to the guest", \
 		    .default_text = "random"), \
 		OPT(args, guest.kargs, "words for the kernel command line"), \

@@ -61,9 +61,9 @@ static void ends_close_scoped(struct ends *x)
 		close_fd(&x->fd[i]);
 }
 
-static int open_streams(struct body *b, struct ends *x, struct err *e)
+static int open_streams(struct body *b, const struct job *j, struct ends *x, struct err *e)
 {
-	int r = b->mode == BODY_EXEC ? feed_open(&b->in, &x->fd[0], e) : 0;
+	int r = b->mode == BODY_EXEC && !job_in_virtual_time(j) ? feed_open(&b->in, &x->fd[0], e) : 0;
 
 	if (!r)
 		r = stream_open(&b->streams[0], FRAME_OUT, &x->fd[1], e);
@@ -100,7 +100,7 @@ static int start_program(struct body *b, const struct job *j, struct err *e)
 {
 	__attribute__((cleanup(ends_close_scoped))) struct ends x = { { -1, -1, -1, -1 } };
 	SCOPED(list_fini) struct job_list args = { 0 }, env = { 0 };
-	int r = open_streams(b, &x, e);
+	int r = open_streams(b, j, &x, e);
 
 	if (r < 0)
 		return r;

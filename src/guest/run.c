@@ -58,6 +58,7 @@ struct run {
 	bool killed;	   /* in this phase, the deadline is for giving up */
 	bool end_now;	   /* FRAME_STOP, or nothing to go on with */
 	bool said_exit;
+	bool virtual_time;
 	struct exit_msg exit;
 	uint64_t next_beat, beats;
 };
@@ -258,6 +259,8 @@ static void last_enter(struct run *r)
 
 static bool last_done(struct run *r)
 {
+	if (r->virtual_time && !queue_len(&r->up->out))
+		return true;
 	if (queue_len(&r->up->out))
 		r->deadline = r->now + EXIT_ACK_MS * 1000000ull;
 	return r->end_now || r->up->lost || nobody_reads(r) || r->now >= r->deadline;
@@ -454,6 +457,7 @@ int run_job(const struct job *j, struct uplink *up, const struct err *broken, st
 		.exit = { .kind = EXIT_KIND_NOTHING },
 		.errands_said = { .fd = -1 },
 		.now = now_ns(),
+		.virtual_time = job_in_virtual_time(j),
 	};
 	struct pollset ps;
 

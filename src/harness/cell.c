@@ -64,6 +64,8 @@ static int make_job(const struct plan_cell *pc, struct job *j)
 static void fill_vm(const struct plan_cell *pc, const struct run_options *o, const char *kargs,
 		    struct vm_config *vm)
 {
+	bool virtual_time = o->about[pc->cell.arch].virtual_time;
+
 	*vm = (struct vm_config){
 		.arch = pc->cell.arch,
 		.topo = pc->cell.topo,
@@ -73,14 +75,18 @@ static void fill_vm(const struct plan_cell *pc, const struct run_options *o, con
 		.cmdline = kargs,
 		.verbose = o->verbose,
 		.seed = pc->cell.seed,
-		.accel = o->accel,
+		.accel = virtual_time ? VM_ACCEL_TCG : o->accel,
+		.time = virtual_time ? VM_TIME_VIRTUAL : VM_TIME_REAL,
+		.pace = pace_choose(topo_cpus(&pc->cell.topo), &o->pace),
 	};
 }
 
 static struct watch_limits cell_limits(const struct plan_cell *pc, const struct run_options *o)
 {
-	bool emulated = strcmp(o->about[pc->cell.arch].accel, "kvm") != 0;
-	struct watch_limits l = watch_default_limits(topo_cpus(&pc->cell.topo), emulated);
+	const struct vm_about *about = &o->about[pc->cell.arch];
+	bool emulated = strcmp(about->accel, "kvm") != 0;
+	struct watch_limits l = watch_default_limits(topo_cpus(&pc->cell.topo), emulated,
+						     about->virtual_time);
 
 	/* Init enforces both; what comes from here is the margin for when it cannot. */
 	l.attach += pc->sched->attach_timeout_ms * 1000000ull;

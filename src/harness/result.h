@@ -42,6 +42,7 @@ int verdict_parse(const char *s, enum verdict *ret); /* 0 or -EINVAL */
 	X(TIMEOUT, "timeout", FAIL, "the test ran longer than it may") \
 	X(EMULATOR_DIED, "emulator-died", INCONCLUSIVE, \
 	  "the emulator ended by itself or was killed") \
+	X(EMULATOR_HUNG, "emulator-hung", INCONCLUSIVE, "the emulator stopped getting on") \
 	X(EMULATOR_FAULT, "emulator-fault", INCONCLUSIVE, "the emulator broke the guest kernel") \
 	X(SCHED_NO_ATTACH, "scheduler-not-attached", FAIL, "the scheduler did not attach") \
 	X(SCHED_DIED, "scheduler-died", FAIL, "the scheduler's process ended during the test") \
@@ -143,6 +144,10 @@ struct cell_result {
 	size_t nr_values;
 	struct cell_times times;
 	char backend[16], accel[16], emulator[64];
+	bool virtual_time;   /* times but total, image and setup are the guest's */
+	uint32_t rate_mips;  /* of virtual time: million instructions per second, of all vCPUs */
+	uint32_t turn_us;    /* 0 = until the next timer */
+	uint64_t end_ns;     /* virtual time of the last sign of life */
 	char release[64];	/* uname -r as the guest said */
 	uint64_t host_stall_ns; /* longest time a vCPU wanted to run and the host did not let it */
 	uint64_t load_wait_ppm; /* share of the load window in which vCPUs waited for a host CPU */

@@ -27,7 +27,7 @@ struct child {
 	struct buf text;
 	const struct plan_cell *cell;
 	uint64_t started;
-	uint32_t vcpus;
+	uint32_t cpus; /* of the host that it keeps busy */
 	uint64_t memory;
 };
 
@@ -114,6 +114,12 @@ static _Noreturn void child_main(const struct runner *r, const struct plan_cell 
 
 /* ---- starting ---- */
 
+/* In virtual time one thread executes all vCPUs. */
+static uint32_t host_cpus_for(const struct runner *r, const struct plan_cell *pc)
+{
+	return r->opt->about[pc->cell.arch].virtual_time ? 1 : topo_cpus(&pc->cell.topo);
+}
+
 static int start_child(struct runner *r, struct child *slot, const struct plan_cell *pc,
 		       struct err *e)
 {
@@ -140,7 +146,7 @@ static int start_child(struct runner *r, struct child *slot, const struct plan_c
 		.fd = pipefd[0],
 		.cell = pc,
 		.started = now_ns(),
-		.vcpus = topo_cpus(&pc->cell.topo),
+		.cpus = host_cpus_for(r, pc),
 		.memory = (uint64_t)pc->cell.memory_mib << 20,
 	};
 	report_start(r, &pc->cell);
@@ -158,14 +164,14 @@ static uint64_t available_memory(void)
 	return at && sscanf(at, "MemAvailable: %llu", &kib) == 1 ? (uint64_t)kib << 10 : UINT64_MAX;
 }
 
-static uint32_t busy_vcpus(const struct runner *r, size_t *ret_running)
+static uint32_t busy_cpus(const struct runner *r, size_t *ret_running)
 {
 	uint32_t sum = 0;
 
 	*ret_running = 0;
 	for (size_t i = 0; i < r->nr_children; i++)
 		if (r->children[i].pid) {
-			sum += r->children[i].vcpus;
+			sum += r->children[i].cpus;
 			++*ret_running;
 		}
 	return sum;
@@ -175,13 +181,13 @@ static uint32_t busy_vcpus(const struct runner *r, size_t *ret_running)
 static bool room_for(const struct runner *r, const struct plan_cell *pc)
 {
 	size_t running;
-	uint32_t busy = busy_vcpus(r, &running);
+	uint32_t busy = busy_cpus(r, &running);
 
 	if (!running)
 		return true;
 	if (running >= r->nr_children)
 		return false;
-	return r->opt->jobs || busy + topo_cpus(&pc->cell.topo) <= r->host_cpus;
+	return r->opt->jobs || busy + host_cpus_for(r, pc) <= r->host_cpus;
 }
 
 static const char *memory_refused(const struct plan_cell *pc, char *buf, size_t cap)
@@ -328,7 +334,7 @@ static bool running(const struct runner *r)
 {
 	size_t n;
 
-	busy_vcpus(r, &n);
+	busy_cpus(r, &n);
 	return n > 0;
 }
 

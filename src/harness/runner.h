@@ -17,6 +17,7 @@ struct run_options {
 	const struct vm_backend *backend[NR_ARCHES]; /* for each architecture of the plan */
 	struct vm_about about[NR_ARCHES];
 	enum vm_accel accel;
+	struct pace_wish pace; /* of virtual time */
 	uint32_t
 		jobs; /* VMs at once; 0 = as many as their vCPUs fit on this host's CPUs, at least one */
 	bool no_skip;	       /* a skip is a failure */

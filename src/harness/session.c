@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "abi/job.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "harness/stall.h"
@@ -17,6 +18,11 @@ static void session_fini(struct session *s)
 }
 DEFINE_SCOPED_FINI(struct session, session_fini)
 
+static bool in_virtual_time(const struct session *s)
+{
+	return s->spec->vm.time == VM_TIME_VIRTUAL;
+}
+
 static int build_image(struct session *s, struct cell_result *ret, struct err *e)
 {
 	struct guest_spec spec = s->spec->image;
@@ -27,6 +33,9 @@ static int build_image(struct session *s, struct cell_result *ret, struct err *e
 	int r = guest_image_open(&spec, &s->image, e);
 	if (r < 0)
 		return err_frame(e, "guest image");
+	if (in_virtual_time(s) && !s->spec->vm.fed && !s->spec->vm.tty &&
+	    job_set(&s->spec->job->time, JOB_TIME_VIRTUAL) < 0)
+		return err_set(e, -ENOMEM, "guest image: out of memory");
 	for (char **m = s->image.modules; m && *m; m++)
 		if (job_list_add(&s->spec->job->modules, *m) < 0)
 			return err_set(e, -ENOMEM, "guest image: out of memory");
@@ -71,6 +80,11 @@ static int start_machine(struct session *s, struct cell_result *ret, struct err 
 	memcpy(ret->backend, s->vm->about.backend, sizeof(ret->backend));
 	memcpy(ret->accel, s->vm->about.accel, sizeof(ret->accel));
 	memcpy(ret->emulator, s->vm->about.version, sizeof(ret->emulator));
+	ret->virtual_time = in_virtual_time(s);
+	if (ret->virtual_time) {
+		ret->rate_mips = pace_rate(&cfg.pace);
+		ret->turn_us = cfg.pace.turn_us;
+	}
 	return 0;
 }
 
@@ -134,7 +148,10 @@ static int act(struct session *s, uint64_t now)
 	case WATCH_GO_ON:
 		return 0;
 	case WATCH_ASK_STOP:
-		/* A guest too slow to take it is killed when its time to stop is over. */
+		/*
+		 * A guest too slow to take it is killed when its time to stop is over; one that
+		 * takes nothing, in virtual time, does not wait for it.
+		 */
 		return session_send(s, FRAME_STOP, NULL, 0, NULL) == -ENOMEM ? -ENOMEM : 0;
 	case WATCH_KILL:
 		vm_kill(s->vm);
@@ -148,7 +165,7 @@ static void sample(struct session *s, uint64_t now)
 {
 	const struct watch *w = &s->watch;
 
-	if (!w->load_began || w->load_over || w->phase != WATCH_BODY)
+	if (in_virtual_time(s) || !w->load_began || w->load_over || w->phase != WATCH_BODY)
 		return;
 	if (s->stalls->started && now - s->stalls->last_at < STALL_INTERVAL_NS)
 		return;
@@ -161,13 +178,70 @@ static uint64_t next_deadline(const struct session *s)
 {
 	uint64_t end = watch_deadline(&s->watch);
 
+	if (in_virtual_time(s))
+		return s->pulse.ask_at;
+
 	if (s->watch.load_began && !s->watch.load_over && s->watch.phase == WATCH_BODY)
 		end = MIN(end, s->stalls->last_at + STALL_INTERVAL_NS);
 	return end;
 }
 
+/* CPU time of the vCPUs' threads, and what they waited for; all that is needed is whether it grows. */
+static uint64_t vcpu_time(struct session *s)
+{
+	struct vm_stats st;
+	uint64_t sum = 0;
+
+	if (vm_stats(s->vm, &st, NULL) < 0)
+		return 0;
+	for (uint32_t i = 0; i < st.nr_vcpus; i++)
+		sum += st.vcpu[i].run_ns + st.vcpu[i].wait_ns;
+	return sum;
+}
+
+/* Nothing was heard for a while: has the guest's time passed meanwhile? */
+static void feel_pulse(struct session *s)
+{
+	struct err why = { 0 };
+	uint64_t guest_ns;
+	int r = vm_clock(s->vm, &guest_ns, &why);
+
+	if (r == -ESRCH) /* it is gone: vm_next() will say how */
+		return;
+	if (r < 0) {
+		watch_give_up(&s->watch, CAUSE_EMULATOR_HUNG, why.text);
+		vm_kill(s->vm);
+		return;
+	}
+	switch (pulse_look(&s->pulse, guest_ns, vcpu_time(s), now_ns())) {
+	case PULSE_BEATS:
+		return;
+	case PULSE_ASLEEP:
+		watch_give_up(&s->watch, CAUSE_GUEST_HANG,
+			      "the guest hangs: all its vCPUs sleep and nothing will wake them");
+		break;
+	case PULSE_HUNG:
+		watch_give_up(&s->watch, CAUSE_EMULATOR_HUNG,
+			      "the emulator hangs: virtual time does not pass any more");
+		break;
+	}
+	vm_kill(s->vm);
+}
+
+/* The time that limits are measured in. */
+static uint64_t watch_time(struct session *s, uint64_t now)
+{
+	if (!in_virtual_time(s))
+		return now;
+	pulse_news(&s->pulse, s->watch.clock, now);
+	if (now >= s->pulse.ask_at && s->watch.phase != WATCH_OVER)
+		feel_pulse(s);
+	return s->pulse.guest_ns;
+}
+
 static int watch_guest(struct session *s, struct err *e)
 {
+	pulse_init(&s->pulse, now_ns());
 	while (s->watch.phase != WATCH_OVER) {
 		struct vm_event ev;
 		int r = vm_next(s->vm, next_deadline(s), &ev, e);
@@ -177,7 +251,7 @@ static int watch_guest(struct session *s, struct err *e)
 		uint64_t now = now_ns();
 		r = handle(s, &ev, now, e);
 		if (!r)
-			r = act(s, now);
+			r = act(s, watch_time(s, now));
 		if (r < 0)
 			return r;
 		sample(s, now);
@@ -199,13 +273,15 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 		r = start_machine(&s, ret, e);
 	if (r < 0)
 		return r;
-	watch_init(&s.watch, &spec->limits, now_ns());
+	watch_init(&s.watch, &spec->limits, in_virtual_time(&s) ? 0 : now_ns());
 	s.watch.on_output = spec->on_output;
 	s.watch.on_console = spec->on_console;
 	s.watch.ctx = spec->ctx;
 	r = watch_guest(&s, e);
 	if (r < 0)
 		return r;
+	if (in_virtual_time(&s))
+		ret->end_ns = s.watch.over_at;
 	ret->host_stall_ns = s.stalls->longest_ns;
 	ret->load_wait_ppm = stall_wait_ppm(s.stalls);
 	if (end)

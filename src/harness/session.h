@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/pulse.h"
 #include "harness/watch.h"
 #include "image/guest.h"
 #include "link/job.h"
@@ -40,7 +41,8 @@ struct session {
 	struct guest_build image;
 	uint32_t tx_seq;
 	bool input_open;
-	struct stall_meter *stalls;
+	struct stall_meter *stalls; /* real time: what the host did to the guest */
+	struct pulse pulse;	    /* virtual time: whether it passes */
 };
 
 /* What the guest process itself ended with, for `ktstr run`. */

@@ -160,6 +160,11 @@ void story_put_facts(struct buf *b, const struct cell_result *r)
 		buf_puts(b, *r->accel ? "/" : "");
 		story_put_text(b, r->accel);
 	}
+	if (r->virtual_time) {
+		buf_printf(b, ", virtual time at %u MIPS", r->rate_mips);
+		if (r->turn_us)
+			buf_printf(b, " in turns of %u us", r->turn_us);
+	}
 	if (r->times.boot)
 		buf_printf(b, ", boot %.1f s", SECONDS(r->times.boot));
 	if (r->times.body)

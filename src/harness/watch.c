@@ -17,12 +17,13 @@
 #define LOG_MAX (256u << 10)
 #define LINE_MAX_LEN 1024
 
-struct watch_limits watch_default_limits(uint32_t cpus, bool emulated)
+struct watch_limits watch_default_limits(uint32_t cpus, bool emulated, bool virtual_time)
 {
-	uint64_t scale = emulated ? 4 : 1;
+	uint64_t scale = emulated && !virtual_time ? 4 : 1;
 
 	return (struct watch_limits){
 		.emulated = emulated,
+		.virtual_time = virtual_time,
 		.boot = (30 + cpus) * scale * SECOND,
 		.attach = 5 * scale * SECOND,
 		.body = 5 * scale * SECOND,
@@ -233,8 +234,36 @@ static void give_output(struct watch *w, enum watch_stream s, const struct frame
 		append_bounded(&w->output, f->payload, f->len, OUTPUT_MAX);
 }
 
+/* No guest lives this long; what claims to is not believed. */
+#define CLOCK_MAX (UINT64_C(1) << 60)
+
+static void set_clock(struct watch *w, const struct frame *f)
+{
+	struct hello_msg hello;
+	struct stage_msg stage;
+	struct beat_msg beat;
+	uint64_t told = 0;
+
+	if (f->type == FRAME_HELLO && f->len == sizeof(hello)) {
+		memcpy(&hello, f->payload, sizeof(hello));
+		told = hello.mono_ns;
+	} else if (f->type == FRAME_STAGE && f->len == sizeof(stage)) {
+		memcpy(&stage, f->payload, sizeof(stage));
+		told = stage.mono_ns;
+	} else if (f->type == FRAME_BEAT && f->len == sizeof(beat)) {
+		memcpy(&beat, f->payload, sizeof(beat));
+		told = beat.mono_ns;
+	}
+	if (told < CLOCK_MAX)
+		w->clock = MAX(w->clock, told);
+}
+
 static void take_frame(struct watch *w, const struct frame *f, uint64_t now)
 {
+	if (w->limits.virtual_time) {
+		set_clock(w, f);
+		now = w->clock;
+	}
 	w->last_frame_at = now;
 	switch (f->type) {
 	case FRAME_HELLO:
@@ -343,7 +372,18 @@ void watch_stopped(struct watch *w, const struct vm_stop *stop, uint64_t now)
 	if (!w->have_exit)
 		judge_stop(w, stop, now);
 	w->phase = WATCH_OVER;
-	w->over_at = now;
+	w->over_at = w->limits.virtual_time ? w->clock : now;
+}
+
+void watch_give_up(struct watch *w, enum cause c, const char *why)
+{
+	char words[320];
+
+	if (w->phase == WATCH_BOOTING && c == CAUSE_GUEST_HANG)
+		blame(w, CAUSE_BOOT_FAILED, "%s before init was reached; %s", why,
+		      last_words(w, words, sizeof(words)));
+	else
+		blame(w, c, "%s", why);
 }
 
 /* ---- limits ---- */
@@ -439,11 +479,12 @@ enum watch_action watch_tick(struct watch *w, uint64_t now)
 		return WATCH_KILL;
 	if (now >= silence_end(w)) {
 		blame(w, CAUSE_GUEST_HANG, "the guest hangs: no sign of life for %.1f s",
-		      seconds(now - w->last_frame_at));
+		      seconds(w->limits.virtual_time ? w->limits.silence : now - w->last_frame_at));
 		return WATCH_KILL;
 	}
 	blame_phase(w, now);
-	if (w->phase == WATCH_BOOTING || w->phase == WATCH_ENDING || w->panic[0])
+	if (w->phase == WATCH_BOOTING || w->phase == WATCH_ENDING || w->panic[0] ||
+	    w->limits.virtual_time)
 		return WATCH_KILL;
 	w->stop_asked_at = now;
 	return WATCH_ASK_STOP;

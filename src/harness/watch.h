@@ -24,10 +24,11 @@ struct watch_limits {
 	uint64_t stop;	  /* EXIT frame (or our STOP) to the machine being gone */
 	bool test_mode;	  /* a RESULT is due */
 	bool emulated;	  /* CPUs are emulated, not virtualised */
+	bool virtual_time; /* all times are the guest's; see watch_link() */
 };
 
-/* Generous but finite limits for a guest of @cpus vCPUs. */
-struct watch_limits watch_default_limits(uint32_t cpus, bool emulated);
+/* Generous but finite limits for a guest of @cpus vCPUs. Virtual time is as good as real hardware. */
+struct watch_limits watch_default_limits(uint32_t cpus, bool emulated, bool virtual_time);
 
 enum watch_phase {
 	WATCH_BOOTING,
@@ -57,6 +58,7 @@ struct watch {
 	char text[512];
 	uint64_t started, hello_at, sched_at, attached_at, body_at, load_at, load_end_at,
 		body_end_at;
+	uint64_t clock; /* virtual time: the latest that the guest told */
 	uint64_t exit_at, over_at, last_frame_at, stop_asked_at;
 	bool load_began, load_over;
 	struct hello_msg hello;
@@ -79,9 +81,12 @@ void watch_init(struct watch *w, const struct watch_limits *limits, uint64_t now
 void watch_fini(struct watch *w);
 DEFINE_SCOPED_FINI(struct watch, watch_fini)
 
+/* In virtual time the guest's own clock counts, as far as its frames tell it; @now is then not used. */
 void watch_console(struct watch *w, const void *data, size_t n, uint64_t now);
 void watch_link(struct watch *w, const void *data, size_t n, uint64_t now);
 void watch_link_closed(struct watch *w, uint64_t now);
+/* The machine does not get on, for a reason other than its guest's silence. */
+void watch_give_up(struct watch *w, enum cause c, const char *why);
 void watch_stopped(struct watch *w, const struct vm_stop *stop, uint64_t now);
 /* What to do now; call after every event and at watch_deadline(). */
 enum watch_action watch_tick(struct watch *w, uint64_t now);

@@ -88,6 +88,11 @@ static int put_list(struct buf *out, const char *key, const struct job_list *l, 
 	return r;
 }
 
+bool job_in_virtual_time(const struct job *j)
+{
+	return j->time && !strcmp(j->time, JOB_TIME_VIRTUAL);
+}
+
 int job_write(const struct job *j, struct buf *out, struct err *e)
 {
 	size_t start = out->len;

@@ -3,6 +3,7 @@
 #ifndef LINK_JOB_H
 #define LINK_JOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "abi/job.h"
@@ -31,6 +32,8 @@ static inline void job_fini_scoped(struct job *j)
 /* Text values are copied; a value with LF or NUL is -EINVAL when written. */
 int job_set(char **field, const char *value);
 int job_list_add(struct job_list *l, const char *value);
+/* Whether nothing will ever come from the host. */
+bool job_in_virtual_time(const struct job *j);
 int job_write(const struct job *j, struct buf *out, struct err *e);
 /* @text need not be NUL-terminated. Names the line and key on error. */
 int job_parse(const char *text, size_t len, struct job *ret, struct err *e);

@@ -11,6 +11,7 @@ enum board_part {
 	PART_GIC_REDIST,      /* one frame pair per CPU */
 	PART_GIC_REDIST_MORE, /* for the CPUs that found no place in the first */
 	PART_UART_PL011,
+	PART_RTC_PL031, /* not in the device tree: for the host to read */
 	PART_VIRTIO_MMIO,
 	PART_RAM,
 	NR_BOARD_PARTS,

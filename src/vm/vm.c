@@ -22,8 +22,8 @@ const struct vm_backend *vm_backend_find(const char *name)
 	return NULL;
 }
 
-static int choose_qemu(enum arch a, enum vm_accel wish, const struct vm_backend **ret,
-		       struct vm_about *about, struct err *e)
+static int choose_qemu(enum arch a, enum vm_accel wish, enum vm_time time,
+		       const struct vm_backend **ret, struct vm_about *about, struct err *e)
 {
 	struct probe_result found;
 	bool kvm;
@@ -35,11 +35,11 @@ static int choose_qemu(enum arch a, enum vm_accel wish, const struct vm_backend 
 	snprintf(about->backend, sizeof(about->backend), "%s", backends[0]->name);
 	memcpy(about->version, found.version, sizeof(about->version));
 	*ret = backends[0];
-	return accel_choose(a, wish, &kvm, about, e);
+	return accel_choose(a, wish, time, &kvm, about, e);
 }
 
-int vm_choose(const char *name, enum arch a, enum vm_accel wish, const struct vm_backend **ret,
-	      struct vm_about *about, struct err *e)
+int vm_choose(const char *name, enum arch a, enum vm_accel wish, enum vm_time time,
+	      const struct vm_backend **ret, struct vm_about *about, struct err *e)
 {
 	if (!strcmp(name, "kvm"))
 		return err_set(
@@ -48,7 +48,7 @@ int vm_choose(const char *name, enum arch a, enum vm_accel wish, const struct vm
 			"takes KVM as accelerator where it works");
 	if (strcmp(name, "auto") != 0 && strcmp(name, "qemu") != 0)
 		return err_set(e, -EINVAL, "backend \"%s\": there are auto, qemu and kvm", name);
-	return choose_qemu(a, wish, ret, about, e);
+	return choose_qemu(a, wish, time, ret, about, e);
 }
 
 const char *const *vm_guest_modules(const struct vm_backend *b, enum arch a)
@@ -137,6 +137,11 @@ void vm_kill(struct vm *vm)
 int vm_stats(struct vm *vm, struct vm_stats *ret, struct err *e)
 {
 	return vm->ops->stats(vm, ret, e);
+}
+
+int vm_clock(struct vm *vm, uint64_t *ret_ns, struct err *e)
+{
+	return vm->ops->clock(vm, ret_ns, e);
 }
 
 void *vm_memory(struct vm *vm, uint64_t gpa, uint64_t len)

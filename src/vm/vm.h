@@ -15,11 +15,23 @@
 #include "base/scoped.h"
 #include "machine/arch.h"
 #include "machine/topology.h"
+#include "vm/pace.h"
 
 enum vm_accel {
 	VM_ACCEL_AUTO,
 	VM_ACCEL_TCG,
 	VM_ACCEL_KVM,
+};
+
+/*
+ * Which clock the guest lives by. In virtual time it is driven by the instructions its CPUs execute:
+ * the same guest from the same seed does the same again, whatever the host is doing. Only emulation
+ * can do that.
+ */
+enum vm_time {
+	VM_TIME_AUTO, /* virtual where CPUs are emulated, else real */
+	VM_TIME_REAL,
+	VM_TIME_VIRTUAL,
 };
 
 /* What to build. All pointers are borrowed until vm_create() returns. */
@@ -36,6 +48,9 @@ struct vm_config {
 	bool verbose;  /* kernel log on the console from the first instruction (no "quiet") */
 	uint64_t seed; /* kaslr-seed, rng-seed and whatever else the board hands to the guest */
 	enum vm_accel accel;
+	enum vm_time time; /* AUTO means real here: the choice is vm_choose()'s */
+	struct pace pace;  /* of virtual time */
+	bool fed; /* virtual time: the caller will send to link or tty, which ends exactness */
 	const char *emulator; /* path of QEMU, NULL = found on PATH */
 };
 
@@ -78,6 +93,7 @@ struct vm_about {
 	char accel[16];	  /* "tcg", "kvm" */
 	char version[64]; /* "QEMU 10.0.2" */
 	char why[160];	  /* why not something better, "" if it is the best */
+	bool virtual_time;
 };
 
 struct vm_vcpu_time {
@@ -109,6 +125,7 @@ struct vm_backend {
 	int (*resume)(struct vm *vm, struct err *e);
 	void (*kill)(struct vm *vm);
 	int (*stats)(struct vm *vm, struct vm_stats *ret, struct err *e);
+	int (*clock)(struct vm *vm, uint64_t *ret_ns, struct err *e);
 	/* Guest physical memory as the host sees it: NULL when [gpa, gpa + len) is not all RAM. */
 	void *(*memory)(struct vm *vm, uint64_t gpa, uint64_t len);
 	/* see vm_guest_modules() */
@@ -125,8 +142,8 @@ struct vm {
  * "auto", "qemu", "kvm"; @a is the guest's. Explains in @about.why when it had to settle for less, and
  * refuses what was asked for and is not to be had.
  */
-int vm_choose(const char *name, enum arch a, enum vm_accel wish, const struct vm_backend **ret,
-	      struct vm_about *about, struct err *e);
+int vm_choose(const char *name, enum arch a, enum vm_accel wish, enum vm_time time,
+	      const struct vm_backend **ret, struct vm_about *about, struct err *e);
 
 /* By name, whatever this host can do with it; NULL if there is none. */
 const struct vm_backend *vm_backend_find(const char *name);
@@ -165,6 +182,11 @@ int vm_resume(struct vm *vm, struct err *e);
 /* At once, whatever the guest does; vm_next() then reports STOPPED/KILLED. */
 void vm_kill(struct vm *vm);
 int vm_stats(struct vm *vm, struct vm_stats *ret, struct err *e);
+/*
+ * Virtual time since the machine started, in whole seconds of ns; asking changes nothing for the
+ * guest. -ETIMEDOUT: the backend does not answer.
+ */
+int vm_clock(struct vm *vm, uint64_t *ret_ns, struct err *e);
 void *vm_memory(struct vm *vm, uint64_t gpa, uint64_t len);
 
 #endif

@@ -35,7 +35,7 @@ static void parse_alone(const char *text, size_t len)
 /* Bytes by turns for the console and the link, in runs whose length the first byte gives. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct watch_limits limits = watch_default_limits(4, true);
+	struct watch_limits limits = watch_default_limits(4, true, false);
 	struct vm_stop stop = { .kind = VM_STOP_POWEROFF };
 	struct watch w;
 	uint64_t now = 1;

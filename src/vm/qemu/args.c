@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "abi/frame.h"
 #include "base/err.h"
@@ -107,6 +108,8 @@ void qemu_cmdline(const struct qemu_shape *s, struct buf *out)
 	const struct qemu_board *b = qemu_board(s->arch);
 
 	buf_printf(out, "%s %s", b->words, s->verbose ? b->words_verbose : "quiet");
+	if (s->virtual_time)
+		buf_puts(out, " nokaslr");
 	if (s->cmdline && *s->cmdline)
 		buf_printf(out, " %s", s->cmdline);
 }
@@ -158,22 +161,34 @@ static void add_port(struct arglist *a, const char *id, unsigned int fd)
 	arglist_add(a, "socket,id=%s,fd=%u", id, fd);
 }
 
+static void add_output(const struct qemu_shape *s, struct arglist *a, const char *id,
+		       unsigned int fd)
+{
+	if (!qemu_ports_are_files(s)) {
+		add_port(a, id, fd);
+		return;
+	}
+	arglist_add(a, "-chardev");
+	arglist_add(a, "file,id=%s,path=/proc/self/fd/%u", id, fd);
+}
+
 static void add_ports(const struct qemu_shape *s, struct arglist *a)
 {
 	add_port(a, "qmp", QEMU_FD_QMP);
 	arglist_add(a, "-mon");
 	arglist_add(a, "chardev=qmp,mode=control");
-	add_port(a, "console", QEMU_FD_CONSOLE);
+	add_output(s, a, "console", QEMU_FD_CONSOLE);
 	arglist_add(a, "-serial");
 	arglist_add(a, "chardev:console");
 	arglist_add(a, "-device");
-	arglist_add(a, "%s,id=vs,max_ports=2", qemu_board(s->arch)->serial_bus);
+	arglist_add(a, "%s,id=vs,max_ports=2%s", qemu_board(s->arch)->serial_bus,
+		    s->virtual_time ? qemu_board(s->arch)->serial_exact : "");
 	if (s->tty) {
 		add_port(a, "tty", QEMU_FD_TTY);
 		arglist_add(a, "-device");
 		arglist_add(a, "virtconsole,bus=vs.0,nr=0,chardev=tty,name=" TTY_PORT_NAME);
 	}
-	add_port(a, "link", QEMU_FD_LINK);
+	add_output(s, a, "link", QEMU_FD_LINK);
 	arglist_add(a, "-device");
 	arglist_add(a, "virtserialport,bus=vs.0,nr=1,chardev=link,name=" LINK_PORT_NAME);
 }
@@ -198,6 +213,46 @@ static void add_kernel(const struct qemu_shape *s, struct arglist *a)
 	a->text.bad = a->text.bad ? a->text.bad : words.bad;
 }
 
+/* A network hub that nobody is on, and a filter in it that looks every so often whether to send. */
+static void add_turns(const struct qemu_shape *s, struct arglist *a)
+{
+	uint32_t turn_us = pace_turn(&s->pace, s->seed);
+
+	if (!turn_us)
+		return;
+	arglist_add(a, "-netdev");
+	arglist_add(a, "hubport,id=turns,hubid=0");
+	arglist_add(a, "-object");
+	arglist_add(a, "filter-buffer,id=turn,netdev=turns,interval=%u", turn_us);
+}
+
+/* Nothing here may depend on the host, or on how long it takes. */
+static void add_virtual_time(const struct qemu_shape *s, struct arglist *a)
+{
+	time_t start = QEMU_CLOCK_START;
+	struct tm tm;
+	char text[32];
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&start, &tm));
+	arglist_add(a, "-icount");
+	arglist_add(a, "shift=%u,sleep=off,align=off", s->pace.rate_shift);
+	arglist_add(a, "-rtc");
+	arglist_add(a, "base=%s,clock=vm", text);
+	add_turns(s, a);
+}
+
+static void add_accel(const struct qemu_shape *s, struct arglist *a)
+{
+	arglist_add(a, "-accel");
+	/* MiB of translated code; a boot fills 50. QEMU's own 1 GiB is too much where memory is counted. */
+	if (s->kvm)
+		arglist_add(a, "kvm");
+	else
+		arglist_add(a, "tcg,thread=%s,tb-size=256", s->virtual_time ? "single" : "multi");
+	if (s->virtual_time)
+		add_virtual_time(s, a);
+}
+
 static void add_board(const struct qemu_shape *s, struct arglist *a)
 {
 	const struct qemu_board *b = qemu_board(s->arch);
@@ -208,14 +263,14 @@ static void add_board(const struct qemu_shape *s, struct arglist *a)
 		arglist_add(a, "-bios");
 		arglist_add(a, "%s", topo_qemu_bios(s->arch));
 	}
-	arglist_add(a, "-accel");
-	/* MiB of translated code; a boot fills 50. QEMU's own 1 GiB is too much where memory is counted. */
-	arglist_add(a, "%s", s->kvm ? "kvm" : "tcg,thread=multi,tb-size=256");
+	add_accel(s, a);
 	arglist_add(a, "-cpu");
-	arglist_add(a, "%s", topo_qemu_cpu(s->arch, s->kvm));
+	arglist_add(a, "%s%s", topo_qemu_cpu(s->arch, s->kvm), s->virtual_time ? b->cpu_exact : "");
 	arglist_add(a, "-seed");
 	arglist_add(a, "%" PRIu64, s->seed);
 	for (const char *const *more = b->more; *more; more++)
+		arglist_add(a, "%s", *more);
+	for (const char *const *more = b->more_exact; s->virtual_time && *more; more++)
 		arglist_add(a, "%s", *more);
 }
 

@@ -11,6 +11,7 @@
 #include "base/scoped.h"
 #include "machine/arch.h"
 #include "machine/topology.h"
+#include "vm/pace.h"
 
 struct err;
 
@@ -39,6 +40,9 @@ struct qemu_shape {
 	bool tty;
 	bool verbose;
 	bool initrd;
+	bool virtual_time;
+	bool fed; /* virtual time: ports take input, at the price of exactness */
+	struct pace pace;
 	uint64_t seed;
 	const char *emulator; /* argv[0] */
 	const char *cmdline;  /* the caller's part */
@@ -55,6 +59,15 @@ DEFINE_SCOPED_FINI(struct arglist, arglist_fini)
 void arglist_add(struct arglist *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* NULL-terminated, one allocation to free; points into @a. NULL when memory ran out. */
 char **arglist_argv(const struct arglist *a);
+
+/* When the clock of a guest in virtual time starts, as seconds of Unix time: 2026-01-01. */
+#define QEMU_CLOCK_START 1767225600
+
+/* Console and link are files that QEMU writes, so that what the guest says never waits for us. */
+static inline bool qemu_ports_are_files(const struct qemu_shape *s)
+{
+	return s->virtual_time && !s->fed;
+}
 
 /* One run of guest physical addresses backed by consecutive bytes of guest memory. */
 struct ram_chunk {

@@ -18,6 +18,7 @@ static const struct ram_window ram_x86[] = {
 
 static const char *const none[] = { NULL };
 static const char *const mmio[] = { "virtio_mmio", NULL };
+static const char *const mmio_exact[] = { "-global", "virtio-mmio.ioeventfd=off", NULL };
 static const char *const modern_mmio[] = { "-global", "virtio-mmio.force-legacy=false", NULL };
 
 /*
@@ -37,6 +38,11 @@ static const struct qemu_board boards[NR_ARCHES] = {
 			   "i8042=off,dump-guest-core=off,mem-merge=off",
 		.serial_bus = "virtio-serial-pci",
 		.more = none,
+		/* Output is done within the instruction that starts it, not by another thread. */
+		.serial_exact = ",ioeventfd=off",
+		.cpu_exact = ",-rdrand,-rdseed",
+		.more_exact = none,
+		.clock = QMP_CMD_CLOCK_CMOS,
 		.words = "console=ttyS0 panic=-1 cryptomgr.notests=1 no_timer_check",
 		.words_verbose = "earlycon=uart8250,io,0x3f8",
 		.modules = none,
@@ -48,6 +54,10 @@ static const struct qemu_board boards[NR_ARCHES] = {
 		.machine = "virt-10.0,gic-version=3,dump-guest-core=off,mem-merge=off",
 		.serial_bus = "virtio-serial-device,bus=virtio-mmio-bus.0",
 		.more = modern_mmio,
+		.serial_exact = "",
+		.cpu_exact = "",
+		.more_exact = mmio_exact,
+		.clock = QMP_CMD_CLOCK_PL031,
 		.words = "console=ttyAMA0 panic=-1 cryptomgr.notests=1 cma=0",
 		.words_verbose = "earlycon", /* where, says the device tree */
 		.modules = mmio,

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/scoped.h"
+#include "vm/qemu/board.h"
 #include "vm/qemu/qemu.h"
 
 /* QEMU answers within milliseconds unless the host is out of breath. */
@@ -80,6 +81,7 @@ static void on_answer(struct qemu *q, const struct qmp_msg *m)
 		memcpy(q->qmp_refusal, m->text, sizeof(q->qmp_refusal));
 	if (m->kind == QMP_ERROR)
 		return;
+	q->qmp_seconds = m->seconds;
 	if (qmp_cmd_of(m->id) == QMP_CMD_STATUS)
 		on_status(q, m->reason);
 	if (qmp_cmd_of(m->id) == QMP_CMD_CPUS) {
@@ -184,4 +186,17 @@ int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e)
 	if (r == -EPIPE)
 		return err_set(e, -ESRCH, ENDED);
 	return r < 0 ? r : control_await(q, id, e);
+}
+
+int control_clock(struct vm *vm, uint64_t *ret_ns, struct err *e)
+{
+	struct qemu *q = qemu_of(vm);
+	int r = control_ask(q, qemu_board(q->shape.arch)->clock, e);
+
+	if (r < 0)
+		return r;
+	if (q->qmp_seconds < QEMU_CLOCK_START)
+		return err_set(e, -EBADMSG, "QEMU: the time of the machine's clock is unreadable");
+	*ret_ns = (uint64_t)(q->qmp_seconds - QEMU_CLOCK_START) * SECOND_NS;
+	return 0;
 }

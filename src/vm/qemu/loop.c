@@ -123,6 +123,20 @@ static void drain(struct qemu *q, struct vm_event *ret)
 	q->phase = PHASE_ENDED;
 }
 
+/* Files wake nobody up, and the end of QEMU need not wait for them to be read. */
+static bool look_into_files(struct qemu *q, struct vm_event *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		if (q->port[streams[i].port].file && read_stream(q, streams[i].port, ret))
+			return true;
+	return false;
+}
+
+static uint64_t next_look(const struct qemu *q)
+{
+	return qemu_ports_are_files(&q->shape) ? now_ns() + FILE_LOOK_NS : UINT64_MAX;
+}
+
 /* Returns 1 with an event, 0 when @deadline_ns has passed. */
 static int wait_ready(struct qemu *q, uint64_t deadline_ns, struct epoll_event *ret)
 {
@@ -168,10 +182,12 @@ int qemu_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct 
 	struct epoll_event ev;
 
 	for (;;) {
-		if (already_known(q, ret))
+		if (already_known(q, ret) || look_into_files(q, ret))
 			return 0;
-		uint64_t goodbye_ns = q->end.deadline_ns ? q->end.deadline_ns : UINT64_MAX;
-		int r = wait_ready(q, MIN(deadline_ns, goodbye_ns), &ev);
+		uint64_t wake_ns = MIN(deadline_ns, next_look(q));
+		if (q->end.deadline_ns)
+			wake_ns = MIN(wake_ns, q->end.deadline_ns);
+		int r = wait_ready(q, wake_ns, &ev);
 		if (r < 0)
 			return err_sys(e, r, "waiting for the machine");
 		if (r > 0 && on_ready(q, &ev, ret))

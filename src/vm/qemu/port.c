@@ -11,6 +11,8 @@
 #include "base/io.h"
 #include "vm/qemu/qemu.h"
 
+#define FILE_KEEP (1u << 20)
+
 static const char *const port_names[NR_PORTS] = {
 	[PORT_QMP] = "QMP", [PORT_CONSOLE] = "console", [PORT_LINK] = "link",
 	[PORT_TTY] = "tty", [PORT_STDERR] = "stderr",
@@ -31,10 +33,29 @@ static void port_close(struct port *p)
 	buf_fini(&p->out);
 }
 
+/* QEMU opens the file by the name of this descriptor; it is gone with the last of both. */
+static int port_open_file(struct port *p, const char *name, struct err *e)
+{
+	p->fd = anon_file(name, e);
+	if (p->fd < 0)
+		return p->fd;
+	p->file = true;
+	p->theirs = fcntl(p->fd, F_DUPFD_CLOEXEC, 0);
+	return p->theirs < 0 ? err_sys(e, -errno, "qemu: file for %s", name) : 0;
+}
+
+static bool is_file(const struct qemu *q, enum qemu_port n)
+{
+	return qemu_ports_are_files(&q->shape) && (n == PORT_CONSOLE || n == PORT_LINK);
+}
+
 static int port_open(struct qemu *q, enum qemu_port n, struct err *e)
 {
 	struct port *p = &q->port[n];
 	int fd[2];
+
+	if (is_file(q, n))
+		return port_open_file(p, port_names[n], e);
 
 	int r = n == PORT_STDERR ? pipe2(fd, O_CLOEXEC)
 				 : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd);
@@ -99,6 +120,9 @@ int port_send(struct qemu *q, enum qemu_port n, const void *data, size_t len, st
 
 	if (p->fd < 0)
 		return err_sys(e, -EPIPE, "%s", port_names[n]);
+	if (p->file)
+		return err_set(e, -EPERM, "%s: nothing is fed to a guest in virtual time",
+			       port_names[n]);
 	if (len > PORT_BACKLOG_MAX - p->out.len)
 		return err_set(e, -ENOBUFS, "%s: the guest does not read: %zu bytes are waiting",
 			       port_names[n], p->out.len);
@@ -117,6 +141,20 @@ int port_send(struct qemu *q, enum qemu_port n, const void *data, size_t len, st
 	return r < 0 ? err_sys(e, r, "%s", port_names[n]) : 0;
 }
 
+/* What was read need not be kept: a guest that talks on and on must not fill the host's memory. */
+static ssize_t read_file_port(struct qemu *q, struct port *p)
+{
+	ssize_t k = pread(p->fd, q->chunk, sizeof(q->chunk), (off_t)p->at);
+
+	if (k <= 0)
+		return k < 0 && errno != EINTR ? -errno : -EAGAIN;
+	if ((p->at + (uint64_t)k) / FILE_KEEP != p->at / FILE_KEEP &&
+	    fallocate(p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)p->at) < 0)
+		return -errno;
+	p->at += (uint64_t)k;
+	return k;
+}
+
 ssize_t port_read(struct qemu *q, enum qemu_port n)
 {
 	struct port *p = &q->port[n];
@@ -124,6 +162,8 @@ ssize_t port_read(struct qemu *q, enum qemu_port n)
 
 	if (p->fd < 0)
 		return 0;
+	if (p->file)
+		return read_file_port(q, p);
 	do
 		k = read(p->fd, q->chunk, sizeof(q->chunk));
 	while (k < 0 && errno == EINTR);

@@ -99,6 +99,9 @@ static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *e
 		.tty = cfg->tty,
 		.verbose = cfg->verbose,
 		.initrd = cfg->initrd_fd >= 0,
+		.virtual_time = cfg->time == VM_TIME_VIRTUAL,
+		.fed = cfg->fed || cfg->tty,
+		.pace = cfg->pace,
 		.seed = cfg->seed,
 		.emulator = emulator,
 		.cmdline = cfg->cmdline,
@@ -197,7 +200,9 @@ static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err 
 		return err_set(e, -ENOEXEC, "%.200s; %s", found.text, found.remedy);
 	snprintf(q->vm.about.backend, sizeof(q->vm.about.backend), "qemu");
 	memcpy(q->vm.about.version, found.version, sizeof(q->vm.about.version));
-	int r = accel_choose(cfg->arch, cfg->accel, &kvm, &q->vm.about, e);
+	int r = accel_choose(cfg->arch, cfg->accel,
+			     cfg->time == VM_TIME_AUTO ? VM_TIME_REAL : cfg->time, &kvm,
+			     &q->vm.about, e);
 	if (!r)
 		r = take_shape(q, cfg, found.path, kvm, e);
 	if (!r)
@@ -328,6 +333,7 @@ const struct vm_backend vm_backend_qemu = {
 	.resume = qemu_resume,
 	.kill = qemu_kill,
 	.stats = qemu_stats,
+	.clock = control_clock,
 	.memory = qemu_memory,
 	.modules = qemu_modules,
 };

@@ -25,6 +25,7 @@ enum qemu_port {
 
 #define PORT_BACKLOG_MAX (1u << 20)
 #define PORT_CHUNK 65536
+#define FILE_LOOK_NS 5000000ull /* how often the files that QEMU writes are looked into */
 #define STDERR_KEPT 2048
 #define SECOND_NS 1000000000ull
 
@@ -36,6 +37,8 @@ enum qemu_port {
 struct port {
 	int fd;		/* ours, non-blocking; -1 when closed by either side */
 	int theirs;	/* QEMU's end until it is started */
+	bool file;	/* written by QEMU, read by us */
+	uint64_t at;	/* of a file: what was read */
 	struct buf out; /* what did not fit into the socket yet */
 };
 
@@ -74,6 +77,7 @@ struct qemu {
 	uint32_t qmp_awaited;	/* id of the command somebody waits for */
 	uint32_t qmp_answered;	/* id of the last answer */
 	char qmp_refusal[200];	/* what was wrong with the one awaited, "" = nothing */
+	int64_t qmp_seconds;	/* what the last command for a clock's time told */
 	bool pausing;		/* a STOP event is our own doing */
 	bool link_lost;		/* the link is gone; to be reported once QEMU proves alive */
 	bool link_lost_due;
@@ -109,6 +113,9 @@ int control_await(struct qemu *q, uint32_t id, struct err *e);
 int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e);
 /* Gives up on the machine: kills the process, the sentence becomes the reason. */
 void qemu_give_up(struct qemu *q, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Virtual time; see vm_clock(). */
+int control_clock(struct vm *vm, uint64_t *ret_ns, struct err *e);
 
 /* loop.c */
 int qemu_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);

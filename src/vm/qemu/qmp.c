@@ -2,12 +2,15 @@
 #include "vm/qemu/qmp.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/scoped.h"
+#include "machine/memmap.h"
 
 static const char *const cmd_names[NR_QMP_CMDS] = {
 	[QMP_CMD_CAPABILITIES] = "qmp_capabilities",
@@ -15,7 +18,18 @@ static const char *const cmd_names[NR_QMP_CMDS] = {
 	[QMP_CMD_STATUS] = "query-status",
 	[QMP_CMD_STOP] = "stop",
 	[QMP_CMD_CONT] = "cont",
+	[QMP_CMD_CLOCK_CMOS] = "qom-get",
+	[QMP_CMD_CLOCK_PL031] = "human-monitor-command",
 };
+
+static void put_arguments(struct buf *out, enum qmp_cmd cmd)
+{
+	if (cmd == QMP_CMD_CLOCK_CMOS)
+		buf_puts(out, ",\"arguments\":{\"path\":\"/machine\",\"property\":\"rtc-time\"}");
+	if (cmd == QMP_CMD_CLOCK_PL031) /* its data register is the first one */
+		buf_printf(out, ",\"arguments\":{\"command-line\":\"xp /1wx 0x%" PRIx64 "\"}",
+			   board_qemu_virt.part[PART_RTC_PL031].base);
+}
 
 /* What else QEMU tells follows from these: a panic or reset of the guest is a reason of SHUTDOWN. */
 static const struct {
@@ -62,6 +76,36 @@ static void parse_cpus(const json_t *list, struct qmp_msg *ret)
 	}
 }
 
+static int member(const json_t *tm, const char *name)
+{
+	return (int)json_integer_value(json_object_get(tm, name));
+}
+
+/* The members of a struct tm. */
+static int64_t cmos_seconds(const json_t *value)
+{
+	struct tm tm = {
+		.tm_year = member(value, "tm_year"),
+		.tm_mon = member(value, "tm_mon"),
+		.tm_mday = member(value, "tm_mday"),
+		.tm_hour = member(value, "tm_hour"),
+		.tm_min = member(value, "tm_min"),
+		.tm_sec = member(value, "tm_sec"),
+	};
+
+	return tm.tm_mday ? timegm(&tm) : -1;
+}
+
+/* "0000000009010000: 0x6955b900" */
+static int64_t pl031_seconds(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	const char *at = text ? strstr(text, ": 0x") : NULL;
+	unsigned int seconds;
+
+	return at && sscanf(at, ": 0x%x", &seconds) == 1 ? (int64_t)seconds : -1;
+}
+
 static void parse_answer(const json_t *msg, struct qmp_msg *ret)
 {
 	const json_t *value = json_object_get(msg, "return");
@@ -76,8 +120,19 @@ static void parse_answer(const json_t *msg, struct qmp_msg *ret)
 	}
 	ret->kind = QMP_REPLY;
 	copy_string(ret->reason, sizeof(ret->reason), json_object_get(value, "status"));
-	if (qmp_cmd_of(ret->id) == QMP_CMD_CPUS)
+	switch (qmp_cmd_of(ret->id)) {
+	case QMP_CMD_CPUS:
 		parse_cpus(value, ret);
+		break;
+	case QMP_CMD_CLOCK_CMOS:
+		ret->seconds = cmos_seconds(value);
+		break;
+	case QMP_CMD_CLOCK_PL031:
+		ret->seconds = pl031_seconds(value);
+		break;
+	default:
+		break;
+	}
 }
 
 int qmp_parse(const char *line, size_t len, struct qmp_msg *ret, struct err *e)
@@ -101,5 +156,7 @@ int qmp_parse(const char *line, size_t len, struct qmp_msg *ret, struct err *e)
 
 void qmp_put(struct buf *out, enum qmp_cmd cmd, uint32_t id)
 {
-	buf_printf(out, "{\"execute\":\"%s\",\"id\":%u}\n", cmd_names[cmd], id);
+	buf_printf(out, "{\"execute\":\"%s\"", cmd_names[cmd]);
+	put_arguments(out, cmd);
+	buf_printf(out, ",\"id\":%u}\n", id);
 }

@@ -21,6 +21,8 @@ enum qmp_cmd {
 	QMP_CMD_STATUS,
 	QMP_CMD_STOP,
 	QMP_CMD_CONT,
+	QMP_CMD_CLOCK_CMOS,  /* the time of a PC's clock */
+	QMP_CMD_CLOCK_PL031, /* ... of an arm64 board's */
 	NR_QMP_CMDS,
 };
 
@@ -46,6 +48,7 @@ struct qmp_msg {
 	char text[200];	 /* error: its description */
 	uint32_t nr_cpus;
 	int32_t tid[TOPO_MAX_CPUS]; /* reply to QMP_CMD_CPUS: host thread by CPU index, 0 = none */
+	int64_t seconds; /* reply to a clock's command: Unix time, -1 = not understood */
 };
 
 /* Appends the line of command @cmd; @id must carry @cmd in its low byte. */
