@@ -27,17 +27,21 @@ int common_pace(const struct opt_u32 *rate, const struct opt_u32 *turn, struct p
 #define COMMON_TIME_OPTS(args, time, rate, turn, auto_text) \
 	OPT(args, time, "clock the guest lives by", .names = common_time_names, \
 	    .fallback = auto_text, \
-	    .more = "In virtual time a run repeats bit for bit from its seed, whatever this machine " \
+	    .more = "In virtual time a run repeats bit for bit from its seed, whatever this " \
+		    "machine " \
 		    "is doing; it needs emulation. Auto: virtual where CPUs are emulated, else " \
 		    "real."), \
 		OPT(args, rate, "speed of the guest in virtual time", .arg = "MIPS", \
 		    .default_text = "by the number of vCPUs", \
-		    .more = "Million instructions per virtual second, of all vCPUs together: 1000, " \
+		    .more = "Million instructions per virtual second, of all vCPUs together: " \
+			    "1000, " \
 			    "500, 250, 125, 62, 31 or 15."), \
 		OPT(args, turn, "longest turn in virtual time, in us", .arg = "US", \
 		    .default_text = "by the number of vCPUs", \
-		    .more = "One host thread executes the vCPUs in turns. The shorter they are, the " \
-			    "sooner a busy vCPU sees what another one did, and the longer it takes. " \
+		    .more = "One host thread executes the vCPUs in turns. The shorter they are, " \
+			    "the " \
+			    "sooner a busy vCPU sees what another one did, and the longer it " \
+			    "takes. " \
 			    "0: until the next timer.")
 
 /* Progress of fetching kernels: one line on stderr, redrawn on a terminal. */

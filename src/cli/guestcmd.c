@@ -156,8 +156,7 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 	s->vm.memory_bytes = a->memory.given ? a->memory.v
 					     : (uint64_t)topo_default_memory_mib(&s->vm.topo) << 20;
 	bool emulated = strcmp(g->about.accel, "kvm") != 0;
-	s->limits =
-		watch_default_limits(topo_cpus(&s->vm.topo), emulated, g->about.virtual_time);
+	s->limits = watch_default_limits(topo_cpus(&s->vm.topo), emulated, g->about.virtual_time);
 	s->vm.time = g->about.virtual_time ? VM_TIME_VIRTUAL : VM_TIME_REAL;
 	s->vm.pace = pace_choose(topo_cpus(&s->vm.topo), &wish);
 	if (g->about.virtual_time)

@@ -63,7 +63,8 @@ static void ends_close_scoped(struct ends *x)
 
 static int open_streams(struct body *b, const struct job *j, struct ends *x, struct err *e)
 {
-	int r = b->mode == BODY_EXEC && !job_in_virtual_time(j) ? feed_open(&b->in, &x->fd[0], e) : 0;
+	int r = b->mode == BODY_EXEC && !job_in_virtual_time(j) ? feed_open(&b->in, &x->fd[0], e)
+								: 0;
 
 	if (!r)
 		r = stream_open(&b->streams[0], FRAME_OUT, &x->fd[1], e);

@@ -21,9 +21,9 @@ enum pulse_state {
 };
 
 struct pulse {
-	uint64_t guest_ns; /* latest virtual time known */
-	uint64_t moved_at; /* when it last advanced */
-	uint64_t ask_at;   /* when to look again */
+	uint64_t guest_ns;	    /* latest virtual time known */
+	uint64_t moved_at;	    /* when it last advanced */
+	uint64_t ask_at;	    /* when to look again */
 	uint64_t asked_at, busy_ns; /* the last look: when, and what the vCPUs had used by then */
 };
 

@@ -144,10 +144,10 @@ struct cell_result {
 	size_t nr_values;
 	struct cell_times times;
 	char backend[16], accel[16], emulator[64];
-	bool virtual_time;   /* times but total, image and setup are the guest's */
-	uint32_t rate_mips;  /* of virtual time: million instructions per second, of all vCPUs */
-	uint32_t turn_us;    /* 0 = until the next timer */
-	uint64_t end_ns;     /* virtual time of the last sign of life */
+	bool virtual_time;	/* times but total, image and setup are the guest's */
+	uint32_t rate_mips;	/* of virtual time: million instructions per second, of all vCPUs */
+	uint32_t turn_us;	/* 0 = until the next timer */
+	uint64_t end_ns;	/* virtual time of the last sign of life */
 	char release[64];	/* uname -r as the guest said */
 	uint64_t host_stall_ns; /* longest time a vCPU wanted to run and the host did not let it */
 	uint64_t load_wait_ppm; /* share of the load window in which vCPUs waited for a host CPU */

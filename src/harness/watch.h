@@ -17,13 +17,13 @@ struct vm_stop;
 
 /* Time limits in ns; 0 = none. */
 struct watch_limits {
-	uint64_t boot;	  /* machine start to HELLO */
-	uint64_t attach;  /* scheduler start to attached, beyond what init allows itself */
-	uint64_t body;	  /* body start to its end, beyond what init allows itself */
-	uint64_t silence; /* without any frame, once HELLO was there: the guest hangs */
-	uint64_t stop;	  /* EXIT frame (or our STOP) to the machine being gone */
-	bool test_mode;	  /* a RESULT is due */
-	bool emulated;	  /* CPUs are emulated, not virtualised */
+	uint64_t boot;	   /* machine start to HELLO */
+	uint64_t attach;   /* scheduler start to attached, beyond what init allows itself */
+	uint64_t body;	   /* body start to its end, beyond what init allows itself */
+	uint64_t silence;  /* without any frame, once HELLO was there: the guest hangs */
+	uint64_t stop;	   /* EXIT frame (or our STOP) to the machine being gone */
+	bool test_mode;	   /* a RESULT is due */
+	bool emulated;	   /* CPUs are emulated, not virtualised */
 	bool virtual_time; /* all times are the guest's; see watch_link() */
 };
 

@@ -158,13 +158,16 @@ static void choosing_says_why_it_is_not_kvm(void **state)
 	struct probe_result kvm;
 	struct err e;
 
-	assert_int_equal(vm_choose("kvm", arch_host(), VM_ACCEL_AUTO, VM_TIME_AUTO, &b, &about, &e), -ENOTSUP);
-	assert_int_equal(vm_choose("hvf", arch_host(), VM_ACCEL_AUTO, VM_TIME_AUTO, &b, &about, &e), -EINVAL);
+	assert_int_equal(vm_choose("kvm", arch_host(), VM_ACCEL_AUTO, VM_TIME_AUTO, &b, &about, &e),
+			 -ENOTSUP);
+	assert_int_equal(vm_choose("hvf", arch_host(), VM_ACCEL_AUTO, VM_TIME_AUTO, &b, &about, &e),
+			 -EINVAL);
 	assert_null(b);
 	probe_kvm(arch_host(), &kvm);
 	int r = vm_choose("qemu", arch_host(), VM_ACCEL_KVM, VM_TIME_AUTO, &b, &about, &e);
 	assert_int_equal(r, kvm.state == PROBE_YES ? 0 : -ENOTSUP);
-	assert_int_equal(vm_choose("auto", arch_host(), VM_ACCEL_AUTO, VM_TIME_AUTO, &b, &about, &e), 0);
+	assert_int_equal(
+		vm_choose("auto", arch_host(), VM_ACCEL_AUTO, VM_TIME_AUTO, &b, &about, &e), 0);
 	assert_string_equal(about.backend, "qemu");
 	assert_string_equal(about.accel, kvm.state == PROBE_YES ? "kvm" : "tcg");
 	assert_int_equal(about.why[0] == 0, kvm.state == PROBE_YES);

@@ -28,7 +28,7 @@ struct qemu_board {
 	/* In virtual time: what else keeps the host's doings out of the guest. */
 	const char *serial_exact, *cpu_exact; /* put behind serial_bus and -cpu */
 	const char *const *more_exact;
-	enum qmp_cmd clock; /* asks for the time of the board's clock */
+	enum qmp_cmd clock;	    /* asks for the time of the board's clock */
 	const char *const *modules; /* the guest must load these, NULL-terminated */
 	const struct board *map;    /* described by a device tree of ours; else NULL and ... */
 	const struct ram_window *ram;

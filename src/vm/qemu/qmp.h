@@ -48,7 +48,7 @@ struct qmp_msg {
 	char text[200];	 /* error: its description */
 	uint32_t nr_cpus;
 	int32_t tid[TOPO_MAX_CPUS]; /* reply to QMP_CMD_CPUS: host thread by CPU index, 0 = none */
-	int64_t seconds; /* reply to a clock's command: Unix time, -1 = not understood */
+	int64_t seconds;	    /* reply to a clock's command: Unix time, -1 = not understood */
 };
 
 /* Appends the line of command @cmd; @id must carry @cmd in its low byte. */
