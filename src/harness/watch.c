@@ -303,13 +303,18 @@ static void take_frame(struct watch *w, const struct frame *f, uint64_t now)
 	}
 }
 
-void watch_link(struct watch *w, const void *data, size_t n, uint64_t now)
+static void take_frames(struct watch *w, uint64_t now)
 {
 	struct frame f;
 
-	frame_parser_feed(&w->parser, data, n);
 	while (frame_parser_next(&w->parser, &f))
 		take_frame(w, &f, now);
+}
+
+void watch_link(struct watch *w, const void *data, size_t n, uint64_t now)
+{
+	frame_parser_feed(&w->parser, data, n);
+	take_frames(w, now);
 }
 
 void watch_link_closed(struct watch *w, uint64_t now)
@@ -365,6 +370,9 @@ static void judge_stop(struct watch *w, const struct vm_stop *stop, uint64_t now
 
 void watch_stopped(struct watch *w, const struct vm_stop *stop, uint64_t now)
 {
+	/* Behind damage that looked like the head of a long frame there may be whole ones. */
+	frame_parser_finish(&w->parser);
+	take_frames(w, now);
 	if (w->line.len) {
 		judge_line(w);
 		buf_clear(&w->line);

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "abi/result.h"
 #include "harness/limits.h"
 #include "harness/stall.h"
 #include "harness/watch.h"
@@ -250,6 +249,27 @@ static void a_dead_emulator_is_no_verdict_on_the_scheduler(void **state)
 	play_end(&p);
 }
 
+/* Damage can look like the head of a long frame, whose rest never comes. */
+static void what_stands_behind_a_false_head_is_read_at_the_end(void **state)
+{
+	struct buf b = { 0 };
+	struct play p;
+	uint32_t seq = 0;
+	char payload[4096] = "";
+
+	play_begin(&p);
+	run_body(&p);
+	frame_put(&b, &seq, FRAME_OUT, payload, sizeof(payload));
+	watch_link(&p.w, b.at, sizeof(struct frame_header), p.now);
+	buf_fini(&b);
+	text_at(&p, 3250, FRAME_RESULT, RESULT_PASS);
+	exit_at(&p, 3310, EXIT_KIND_CODE, 0);
+	assert_int_equal(tick_at(&p, 3320), WATCH_GO_ON); /* it waits for the rest */
+	stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+	expect(&p, VERDICT_PASS, CAUSE_NONE, "");
+	play_end(&p);
+}
+
 static void a_lost_link_is_named(void **state)
 {
 	struct play p;
@@ -437,6 +457,7 @@ int main(void)
 		cmocka_unit_test(silence_after_hello_is_a_hang),
 		cmocka_unit_test(a_body_that_never_ends_is_stopped_and_then_killed),
 		cmocka_unit_test(a_dead_emulator_is_no_verdict_on_the_scheduler),
+		cmocka_unit_test(what_stands_behind_a_false_head_is_read_at_the_end),
 		cmocka_unit_test(a_lost_link_is_named),
 		cmocka_unit_test(schedulers_that_end_are_told_apart),
 		cmocka_unit_test(a_test_without_a_result_has_crashed),
