@@ -33,13 +33,8 @@ static void ktap_begin(struct sink *s, const struct run_info *info)
 	b.bad = groups_init(&st->groups, info);
 	st->nested = st->groups.nr > 1;
 	buf_printf(&b, "KTAP version 1\n1..%zu\n", st->nested ? st->groups.nr : info->nr_cells);
-	buf_puts(&b, "# ktstr ");
-	story_put_text(&b, info->version);
-	buf_puts(&b, " | ");
-	story_put_text(&b, info->kernels);
-	buf_puts(&b, " | ");
-	story_put_text(&b, info->backend);
-	buf_printf(&b, " | seed %llx\n", (unsigned long long)info->seed);
+	buf_puts(&b, "# ");
+	story_put_run(&b, info);
 	sink_write(s, &b);
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* TAP 14 (testanything.org): flat, a YAML block for whatever did not pass. */
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/scoped.h"
 #include "harness/result.h"
@@ -16,13 +14,8 @@ static void tap_begin(struct sink *s, const struct run_info *info)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
-	buf_printf(&b, "TAP version 14\n1..%u\n# ktstr ", info->nr_cells);
-	story_put_text(&b, info->version);
-	buf_puts(&b, " | ");
-	story_put_text(&b, info->kernels);
-	buf_puts(&b, " | ");
-	story_put_text(&b, info->backend);
-	buf_printf(&b, " | seed %llx\n", (unsigned long long)info->seed);
+	buf_printf(&b, "TAP version 14\n1..%u\n# ", info->nr_cells);
+	story_put_run(&b, info);
 	sink_write(s, &b);
 }
 

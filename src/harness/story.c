@@ -171,6 +171,17 @@ void story_put_facts(struct buf *b, const struct cell_result *r)
 		buf_printf(b, ", body %.1f s", SECONDS(r->times.body));
 }
 
+void story_put_run(struct buf *b, const struct run_info *info)
+{
+	buf_puts(b, "ktstr ");
+	story_put_text(b, info->version);
+	buf_puts(b, " | ");
+	story_put_text(b, info->kernels);
+	buf_puts(b, " | ");
+	story_put_text(b, info->backend);
+	buf_printf(b, " | seed %llx\n", (unsigned long long)info->seed);
+}
+
 void story_put_counts(struct buf *b, const struct run_counts *n, uint64_t wall_ns, bool interrupted)
 {
 	buf_printf(b, "%u passed, %u failed, %u inconclusive, %u skipped",

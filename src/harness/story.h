@@ -11,6 +11,7 @@ struct buf;
 struct cell;
 struct cell_result;
 struct run_counts;
+struct run_info;
 
 struct story_style {
 	const char *prefix;  /* in front of every line */
@@ -23,6 +24,8 @@ struct story_style {
 void story_put(struct buf *b, const struct cell_result *r, const struct story_style *style);
 /* "1n2l2c1t, scx_ktstr, debian 7.3.4 cloud-amd64, qemu/tcg, boot 2.9 s, body 1.1 s" */
 void story_put_facts(struct buf *b, const struct cell_result *r);
+/* "ktstr 0.1.0 | debian 7.3.4 cloud-amd64 | qemu/tcg | seed 1f3a", newline included */
+void story_put_run(struct buf *b, const struct run_info *info);
 /* "2 passed, 1 failed, 0 inconclusive, 1 skipped in 15.2 s" */
 void story_put_counts(struct buf *b, const struct run_counts *n, uint64_t wall_ns,
 		      bool interrupted);
