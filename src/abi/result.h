@@ -31,9 +31,6 @@
 	X(SKIP, "skip")	    /* ktstr_skip() */ \
 	X(BODY, "body")	    /* the body crashed, timed out or gave no result */
 
-/* Kinds that depend on the guest's vCPUs really having run: judged inconclusive when the host starved them. */
-#define RESULT_KIND_TIMING(k) ((k) == RESULT_GAP || (k) == RESULT_WAKE_LATENCY)
-
 enum result_kind {
 #define RESULT_KIND_ENUM(id, name) RESULT_##id,
 	RESULT_KINDS(RESULT_KIND_ENUM)

@@ -11,7 +11,6 @@
 
 #include "base/err.h"
 #include "base/io.h"
-#include "catalog/apt.h"
 #include "catalog/cache.h"
 #include "catalog/deb.h"
 #include "catalog/lock.h"

@@ -10,7 +10,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/term.h"
 #include "catalog/catalog.h"
 #include "cli/cmd.h"
 #include "cli/common.h"

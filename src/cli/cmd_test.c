@@ -3,11 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/err.h"
-#include "base/term.h"
 #include "cli/cmd.h"
 #include "cli/common.h"
 #include "harness/plan.h"

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "cli/cmd.h"
 #include "cli/complete.h"
-#include "cli/opt.h"
 
 static int overview(FILE *to, int code)
 {

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/scoped.h"
-
 #define KMSG_ERR 3
 
 /* Digits up to one of @ends, which is skipped. */

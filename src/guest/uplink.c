@@ -12,7 +12,6 @@
 #include "abi/job.h"
 #include "base/err.h"
 #include "base/io.h"
-#include "base/scoped.h"
 #include "guest/port.h"
 
 void uplink_fini(struct uplink *u)

@@ -2,7 +2,6 @@
 #include "harness/result.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,52 +62,6 @@ int cause_parse(const char *s, enum cause *ret)
 	return -EINVAL;
 }
 
-enum verdict details_fold(const struct detail *d, size_t nr)
-{
-	enum verdict worst = VERDICT_SKIP;
-	bool any = false;
-
-	for (size_t i = 0; i < nr; i++) {
-		if (d[i].note)
-			continue;
-		worst = MAX(worst, d[i].verdict);
-		any = true;
-	}
-	return any ? worst : VERDICT_INCONCLUSIVE;
-}
-
-const struct detail *details_headline(const struct detail *d, size_t nr)
-{
-	const struct detail *best = NULL;
-
-	for (size_t i = 0; i < nr; i++)
-		if (!d[i].note && d[i].verdict != VERDICT_PASS &&
-		    (!best || d[i].verdict > best->verdict))
-			best = &d[i];
-	return best;
-}
-
-int cell_result_add_detail(struct cell_result *r, const struct detail *like, const char *fmt, ...)
-{
-	struct detail *at = reallocarray(r->details, r->nr_details + 1, sizeof(*at));
-	struct detail *d;
-	va_list ap;
-
-	if (!at)
-		return -ENOMEM;
-	r->details = at;
-	d = &at[r->nr_details];
-	*d = *like;
-	va_start(ap, fmt);
-	if (vasprintf(&d->text, fmt, ap) < 0)
-		d->text = NULL;
-	va_end(ap);
-	if (!d->text)
-		return -ENOMEM;
-	r->nr_details++;
-	return 0;
-}
-
 void cell_result_fini(struct cell_result *r)
 {
 	for (size_t i = 0; i < r->nr_details; i++)
@@ -123,9 +76,4 @@ void cell_result_fini(struct cell_result *r)
 	free(r->sched_dump);
 	free(r->console_tail);
 	*r = (struct cell_result){ 0 };
-}
-
-void run_counts_add(struct run_counts *n, const struct cell_result *r)
-{
-	n->by_verdict[r->verdict]++;
 }

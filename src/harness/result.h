@@ -73,11 +73,6 @@ struct detail {
 	char *text; /* one sentence */
 };
 
-/* The worst verdict of those that count; inconclusive if none does. */
-enum verdict details_fold(const struct detail *d, size_t nr);
-/* The first of the worst that is not a pass, NULL if there is none: what the headline is about. */
-const struct detail *details_headline(const struct detail *d, size_t nr);
-
 struct latency {
 	uint64_t count, min_ns, p50_ns, p99_ns, p999_ns, max_ns;
 };
@@ -159,10 +154,6 @@ struct cell_result {
 void cell_result_fini(struct cell_result *r);
 DEFINE_SCOPED_FINI(struct cell_result, cell_result_fini)
 
-/* Appends a copy of @like with the text of @fmt. 0 or -ENOMEM. */
-int cell_result_add_detail(struct cell_result *r, const struct detail *like, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
 /*
  * A result as one line of JSON without newline, and back: how the process of a VM tells its parent.
  * ->cell is not part of it and comes back as NULL. Reading takes hostile bytes: bounded, checked.
@@ -176,7 +167,6 @@ struct run_counts {
 	uint32_t by_verdict[NR_VERDICTS];
 	uint32_t not_run; /* interrupted before they began */
 };
-void run_counts_add(struct run_counts *n, const struct cell_result *r);
 
 /* The head of a run, shown once. */
 struct run_info {

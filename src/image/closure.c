@@ -11,7 +11,6 @@
 
 #include "base/err.h"
 #include "base/io.h"
-#include "image/closure_trace.h"
 #include "image/elf_file.h"
 #include "image/inputs.h"
 #include "image/lib_search.h"
@@ -336,7 +335,7 @@ static int add_program(struct closure *c, const struct closure_query *q, int dep
 	return add_elf(c, q, host, fd, e);
 }
 
-int closure_add_traced(struct closure *c, const struct closure_query *q, struct err *e)
+int closure_add(struct closure *c, const struct closure_query *q, struct err *e)
 {
 	SCOPED(mem_free) char *root = NULL;
 	struct closure_query clean = *q;
@@ -346,15 +345,4 @@ int closure_add_traced(struct closure *c, const struct closure_query *q, struct 
 		return err_sys(e, r, "sysroot %s", q->sysroot);
 	clean.sysroot = root && strcmp(root, "/") ? root : "";
 	return add_program(c, &clean, 0, e);
-}
-
-int closure_add(struct closure *c, const char *program, enum arch a, const char *sysroot,
-		struct err *e)
-{
-	struct closure_query q = { .program = program,
-				   .guest_path = program,
-				   .arch = a,
-				   .sysroot = sysroot ? sysroot : "" };
-
-	return closure_add_traced(c, &q, e);
 }

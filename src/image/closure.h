@@ -10,6 +10,7 @@
 #include "machine/arch.h"
 
 struct err;
+struct inputs;
 
 struct closure_file {
 	char *guest_path; /* where the loader in the guest will look: "/lib64/ld-linux-x86-64.so.2" */
@@ -27,7 +28,7 @@ void closure_fini(struct closure *c);
 DEFINE_SCOPED_FINI(struct closure, closure_fini)
 
 /*
- * Adds what @program (host path) needs to @c. @sysroot "" or NULL = the host's own; else every path
+ * Adds what @program (host path) needs to @c. @sysroot "" = the host's own; else every path
  * is looked for below it, and never outside of it, but for an $ORIGIN of a program that is not in it.
  * RPATH/RUNPATH with $ORIGIN and $LIB, ld.so.cache or ld.so.conf, multiarch default directories. A
  * script gets its interpreter's closure, and the interpreter itself as a file; "env NAME" gets NAME
@@ -35,8 +36,14 @@ DEFINE_SCOPED_FINI(struct closure, closure_fini)
  * -EXDEV: wrong architecture; -ENOENT: a library is missing (named, with who needs it); -ENOEXEC:
  * neither ELF nor script.
  */
-int closure_add(struct closure *c, const char *program, enum arch a, const char *sysroot,
-		struct err *e);
+struct closure_query {
+	const char *program;
+	const char *guest_path; /* where it will be in the guest, which is its $ORIGIN there */
+	enum arch arch;
+	const char *sysroot; /* never NULL */
+	struct inputs *in;   /* gets what was looked at; may be NULL */
+};
+int closure_add(struct closure *c, const struct closure_query *q, struct err *e);
 
 /* The sysroot to use for guests of @a when the user named none: "" for the host's architecture, else
  * $KTSTR_SYSROOT, then the folders tools/sysroot and Debian's cross packages make. NULL if none. */

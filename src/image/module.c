@@ -13,7 +13,6 @@
 #include "image/inputs.h"
 #include "image/module_index.h"
 #include "image/module_info.h"
-#include "image/module_trace.h"
 
 #define MODULE_MAX (256u << 20)
 #define DEPTH_MAX 64
@@ -139,8 +138,8 @@ static int add_module(struct closure_walk *w, const char *name, const char *need
 	return add_file(w, row, depth + 1);
 }
 
-int module_closure_traced(const char *dir, const char *const *names, struct module_list *l,
-			  struct inputs *in, struct err *e)
+int module_closure(const char *dir, const char *const *names, struct module_list *l,
+		   struct inputs *in, struct err *e)
 {
 	struct closure_walk w = { .dir = dir, .list = l, .in = in, .e = e };
 	int r = module_index_read(dir, &w.index, in, e);
@@ -152,9 +151,4 @@ int module_closure_traced(const char *dir, const char *const *names, struct modu
 	}
 	module_index_fini(&w.index);
 	return r == -ENOMEM ? err_sys(e, r, "%s", dir) : r;
-}
-
-int module_closure(const char *dir, const char *const *names, struct module_list *l, struct err *e)
-{
-	return module_closure_traced(dir, names, l, NULL, e);
 }

@@ -11,11 +11,11 @@
 
 #include "abi/job.h"
 #include "base/err.h"
-#include "image/closure_trace.h"
+#include "image/closure.h"
 #include "image/guest.h"
 #include "image/ld_cache.h"
 #include "image/lib_search.h"
-#include "image/module_trace.h"
+#include "image/module.h"
 #include "image/newc.h"
 
 #define LD_CACHE_PATH "/etc/ld.so.cache"
@@ -136,7 +136,7 @@ static int add_libraries_of(struct planner *w, const char *host, const char *gue
 				   .sysroot = w->sysroot,
 				   .in = &w->p->in };
 
-	return closure_add_traced(&w->libs, &q, w->e);
+	return closure_add(&w->libs, &q, w->e);
 }
 
 static int add_tree_entry(struct planner *w, const FTSENT *f, const char *guest, bool program)
@@ -248,7 +248,7 @@ static int add_modules(struct planner *w)
 		return 0;
 	int r = resolve(w, w->spec->modules_dir, &dir);
 	if (!r)
-		r = module_closure_traced(dir, w->spec->modules, &l, &w->p->in, w->e);
+		r = module_closure(dir, w->spec->modules, &l, &w->p->in, w->e);
 	if (r < 0)
 		return r;
 	w->p->modules = calloc(l.nr + 1, sizeof(char *));

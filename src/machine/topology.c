@@ -148,36 +148,6 @@ uint32_t topo_node_of(const struct topology *t, uint32_t cpu)
 	return topo_llc_of(t, cpu) / (t->llcs / t->nodes);
 }
 
-/* The @which-th of equal runs of @len CPUs. */
-static struct cpuset run_of(uint32_t which, uint32_t len)
-{
-	struct cpuset s = { 0 };
-
-	for (uint32_t i = 0; i < len; i++)
-		cpuset_add(&s, which * len + i);
-	return s;
-}
-
-struct cpuset topo_all(const struct topology *t)
-{
-	return run_of(0, topo_cpus(t));
-}
-
-struct cpuset topo_core_cpus(const struct topology *t, uint32_t core)
-{
-	return run_of(core, t->threads);
-}
-
-struct cpuset topo_llc_cpus(const struct topology *t, uint32_t llc)
-{
-	return run_of(llc, t->cores * t->threads);
-}
-
-struct cpuset topo_node_cpus(const struct topology *t, uint32_t node)
-{
-	return run_of(node, topo_cpus(t) / t->nodes);
-}
-
 /* The bits it takes to number @n things. */
 static uint32_t bits_for(uint32_t n)
 {

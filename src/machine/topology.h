@@ -40,10 +40,6 @@ uint32_t topo_llc_of(const struct topology *t, uint32_t cpu);
 uint32_t topo_node_of(const struct topology *t, uint32_t cpu);
 uint32_t topo_core_of(const struct topology *t, uint32_t cpu); /* machine-wide core number */
 uint32_t topo_thread_of(const struct topology *t, uint32_t cpu);
-struct cpuset topo_all(const struct topology *t);
-struct cpuset topo_llc_cpus(const struct topology *t, uint32_t llc);
-struct cpuset topo_node_cpus(const struct topology *t, uint32_t node);
-struct cpuset topo_core_cpus(const struct topology *t, uint32_t core);
 /*
  * x2APIC id: node, LLC in the node, core, thread, each in the fewest bits that hold it, so that a
  * package is a node and a die an LLC. QEMU numbers the same way. Holes are normal.

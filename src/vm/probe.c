@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "vm/probe.h"
 
-#include "vm/probe_kvm.h"
 #include "vm/probe_store.h"
 
 void probe_no_cache(void)

@@ -11,17 +11,6 @@
 #include "vm/probe.h"
 #include "vm/qemu/qemu.h"
 
-/* Every backend there is, best first. */
-static const struct vm_backend *const backends[] = { &vm_backend_qemu };
-
-const struct vm_backend *vm_backend_find(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
-		if (!strcmp(backends[i]->name, name))
-			return backends[i];
-	return NULL;
-}
-
 static int choose_qemu(enum arch a, enum vm_accel wish, enum vm_time time,
 		       const struct vm_backend **ret, struct vm_about *about, struct err *e)
 {
@@ -32,9 +21,9 @@ static int choose_qemu(enum arch a, enum vm_accel wish, enum vm_time time,
 	if (found.state != PROBE_YES)
 		return err_set(e, -ENOEXEC, "%.200s; %s", found.text, found.remedy);
 	memset(about, 0, sizeof(*about));
-	snprintf(about->backend, sizeof(about->backend), "%s", backends[0]->name);
+	snprintf(about->backend, sizeof(about->backend), "%s", vm_backend_qemu.name);
 	memcpy(about->version, found.version, sizeof(about->version));
-	*ret = backends[0];
+	*ret = &vm_backend_qemu;
 	return accel_choose(a, wish, time, &kvm, about, e);
 }
 

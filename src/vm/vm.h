@@ -110,7 +110,7 @@ struct vm_stats {
 
 struct vm;
 
-/* Backend operations; a backend is one row in backends[] of vm.c. */
+/* Backend operations; a backend is one of these and a branch in vm_choose(). */
 struct vm_backend {
 	const char *name;
 	int (*create)(const struct vm_config *cfg, struct vm **ret, struct err *e);
@@ -144,9 +144,6 @@ struct vm {
  */
 int vm_choose(const char *name, enum arch a, enum vm_accel wish, enum vm_time time,
 	      const struct vm_backend **ret, struct vm_about *about, struct err *e);
-
-/* By name, whatever this host can do with it; NULL if there is none. */
-const struct vm_backend *vm_backend_find(const char *name);
 
 /*
  * Names of the kernel modules that a guest of @a must load to reach its link and tty on this

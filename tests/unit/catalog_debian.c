@@ -2,7 +2,6 @@
 /* Fetching with the real apt from a repository beside this file: no network, own key. */
 #include "unit.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -10,7 +10,6 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "image/closure.h"
-#include "image/closure_trace.h"
 #include "image/inputs.h"
 #include "image/ld_cache.h"
 #include "mini_elf.h"
@@ -49,7 +48,12 @@ static struct tree sysroot_tree(void)
 
 static int add(struct closure *c, const struct tree *t, const char *program, struct err *e)
 {
-	return closure_add(c, tree_path(t, program), ARCH_ARM64, tree_path(t, "root"), e);
+	struct closure_query q = { .program = tree_path(t, program),
+				   .arch = ARCH_ARM64,
+				   .sysroot = tree_path(t, "root") };
+
+	q.guest_path = q.program;
+	return closure_add(c, &q, e);
 }
 
 /* "guest=host guest=host", with the tree's root cut off host paths. */
@@ -104,10 +108,12 @@ static void static_programs_add_nothing(void **state)
 static void our_own_program_resolves_on_this_host(void **state)
 {
 	SCOPED(closure_fini) struct closure c = { 0 };
+	const char *self = "/proc/self/exe";
+	struct closure_query q = { self, .guest_path = self, .arch = arch_host(), .sysroot = "" };
 	struct err e = { 0 };
 	bool libc = false;
 
-	if (closure_add(&c, "/proc/self/exe", arch_host(), "", &e) < 0)
+	if (closure_add(&c, &q, &e) < 0)
 		fail_msg("%s", e.text);
 	for (size_t i = 0; i < c.nr; i++) {
 		struct stat st;
@@ -135,7 +141,7 @@ static void origin_counts_from_where_the_program_is(void **state)
 				   .guest_path = "/ktstr/test",
 				   .arch = ARCH_ARM64,
 				   .sysroot = tree_path(&t, "root") };
-	if (closure_add_traced(&c, &q, &e) < 0)
+	if (closure_add(&c, &q, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_string_equal(text_of(&c, &t),
 			    LD_TEXT " /lib/libone.so=/build/lib/libone.so "
@@ -328,7 +334,7 @@ static void two_libraries_cannot_be_in_one_place(void **state)
 					   .guest_path = "/ktstr/x",
 					   .arch = ARCH_ARM64,
 					   .sysroot = "" };
-		assert_int_equal(closure_add_traced(&c, &q, &e), i ? -EEXIST : 0);
+		assert_int_equal(closure_add(&c, &q, &e), i ? -EEXIST : 0);
 	}
 	assert_non_null(strstr(e.text, "/ktstr/libx.so in the guest: both "));
 	assert_non_null(strstr(e.text, "/0/libx.so and "));
@@ -345,7 +351,7 @@ static void what_was_looked_at_is_told(void **state)
 	PUT_ELF(&t, "root/second/libone.so", .soname = "libone.so");
 	q.program = tree_path(&t, "prog");
 	q.sysroot = tree_path(&t, "root");
-	assert_int_equal(closure_add_traced(&c, &q, NULL), 0);
+	assert_int_equal(closure_add(&c, &q, NULL), 0);
 	assert_true(inputs_unchanged(&in));
 	PUT_ELF(&t, "root/first/libone.so", .soname = "libone.so");
 	assert_false(inputs_unchanged(&in)); /* it would be found there now */
@@ -366,7 +372,7 @@ static void a_sysroot_behind_a_link_is_followed_and_told(void **state)
 	PUT_ELF(&t, "prog", .interp = LD);
 	q.program = tree_path(&t, "prog");
 	q.sysroot = tree_path(&t, "link");
-	assert_int_equal(closure_add_traced(&c, &q, NULL), 0);
+	assert_int_equal(closure_add(&c, &q, NULL), 0);
 	assert_string_equal(text_of(&c, &t), LD_TEXT);
 	assert_true(inputs_unchanged(&in));
 	tree_link(&t, "link", "root/.");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "unit.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/err.h"

@@ -77,7 +77,7 @@ static char *names_of(const struct module_list *l)
 
 static int close_over(const struct tree *t, const char *name, struct module_list *l, struct err *e)
 {
-	return module_closure(tree_path(t, "m"), (const char *const[]){ name, NULL }, l, e);
+	return module_closure(tree_path(t, "m"), (const char *const[]){ name, NULL }, l, NULL, e);
 }
 
 static void dependencies_come_first_and_once(void **state)
@@ -152,7 +152,7 @@ static void what_is_missing_is_named_with_who_needs_it(void **state)
 	assert_int_equal(close_over(&t, "x", &l, &e), -ENOENT);
 	assert_non_null(strstr(e.text, "module gone, needed by x: not in "));
 	assert_true(module_closure(tree_path(&t, "none"), (const char *const[]){ "x", NULL }, &l,
-				   &e) == -ENOENT);
+				   NULL, &e) == -ENOENT);
 	assert_non_null(strstr(e.text, "none"));
 }
 

@@ -28,30 +28,8 @@ static void names_and_causes_go_both_ways(void **state)
 	assert_int_equal(cause_verdict(CAUSE_LINK_LOST), VERDICT_INCONCLUSIVE);
 }
 
-static void the_worst_finding_decides_and_notes_do_not_count(void **state)
-{
-	const struct detail d[] = {
-		{ VERDICT_SKIP }, { VERDICT_PASS }, { VERDICT_INCONCLUSIVE },
-		{ VERDICT_FAIL }, { VERDICT_FAIL },
-	};
-	const struct detail note = { VERDICT_FAIL, .note = true };
-
-	assert_int_equal(details_fold(d, 1), VERDICT_SKIP);
-	assert_int_equal(details_fold(d, 2), VERDICT_PASS);
-	assert_int_equal(details_fold(d, 3), VERDICT_INCONCLUSIVE);
-	assert_int_equal(details_fold(d, 5), VERDICT_FAIL);
-	assert_int_equal(details_fold(NULL, 0), VERDICT_INCONCLUSIVE);
-	assert_int_equal(details_fold(&note, 1), VERDICT_INCONCLUSIVE);
-	assert_ptr_equal(details_headline(d, 5), &d[3]);
-	assert_ptr_equal(details_headline(d, 3), &d[2]);
-	assert_ptr_equal(details_headline(d, 1), &d[0]);
-	assert_null(details_headline(d + 1, 1));
-}
-
 static void fill(struct cell_result *r)
 {
-	const struct detail like = { VERDICT_FAIL, false, "starved", "cg_1" };
-
 	*r = (struct cell_result){
 		.verdict = VERDICT_FAIL,
 		.cause = CAUSE_CHECK,
@@ -62,7 +40,9 @@ static void fill(struct cell_result *r)
 		.host_stall_ns = 77,
 		.output = strdup("\x1b[31m\x01"),
 	};
-	assert_int_equal(cell_result_add_detail(r, &like, "%d of %d", 1, 2), 0);
+	r->details = calloc(1, sizeof(*r->details));
+	r->nr_details = 1;
+	r->details[0] = (struct detail){ VERDICT_FAIL, false, "starved", "cg_1", strdup("1 of 2") };
 	r->cgroups = calloc(2, sizeof(*r->cgroups));
 	r->nr_cgroups = 2;
 	strcpy(r->cgroups[1].name, "cg_1");
@@ -142,7 +122,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_causes_go_both_ways),
-		cmocka_unit_test(the_worst_finding_decides_and_notes_do_not_count),
 		cmocka_unit_test(results_survive_the_way_through_json),
 		cmocka_unit_test(damaged_results_are_refused_by_name),
 	};

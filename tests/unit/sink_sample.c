@@ -114,11 +114,19 @@ static char *many_lines(const char *what)
 	return text;
 }
 
+static void add_detail(struct cell_result *r, const char *text, bool note)
+{
+	r->details = reallocarray(r->details, r->nr_details + 1, sizeof(*r->details));
+	r->details[r->nr_details++] = (struct detail){
+		.verdict = note ? VERDICT_PASS : VERDICT_FAIL,
+		.note = note,
+		.kind = "gap",
+		.text = strdup(text),
+	};
+}
+
 static void fill_result(struct cell_result *r, const struct row *row, bool long_logs)
 {
-	const struct detail other = { VERDICT_FAIL, false, "gap", "cg_1" };
-	const struct detail note = { VERDICT_PASS, true, "note", "" };
-
 	r->verdict = row->verdict;
 	r->cause = row->cause;
 	r->headline = strdup(row->headline ? row->headline : "");
@@ -129,9 +137,9 @@ static void fill_result(struct cell_result *r, const struct row *row, bool long_
 	if (row->verdict == VERDICT_SKIP)
 		r->times.boot = 0;
 	if (row->cause == CAUSE_CHECK) {
-		cell_result_add_detail(r, &other, "%s", row->headline);
-		cell_result_add_detail(r, &other, "cg_1: longest gap 1980 ms, limit 500 ms");
-		cell_result_add_detail(r, &note, "the host was busy");
+		add_detail(r, row->headline, false);
+		add_detail(r, "cg_1: longest gap 1980 ms, limit 500 ms", false);
+		add_detail(r, "the host was busy", true);
 		r->cgroups = calloc(1, sizeof(*r->cgroups));
 		r->nr_cgroups = 1;
 		strcpy(r->cgroups[0].name, "cg_1");
@@ -156,7 +164,7 @@ static void play_row(const struct scenario *sc, const struct row *row, const str
 		return;
 	}
 	fill_result(&r, row, sc->long_logs);
-	run_counts_add(n, &r);
+	n->by_verdict[r.verdict]++;
 	for (size_t k = 0; k < nr; k++) {
 		if (sinks[k]->type->start)
 			sinks[k]->type->start(sinks[k], c);

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "vm/probe.h"
+#include "vm/qemu/qemu.h"
 
 #define PATIENCE_NS 20000000000ull
 
@@ -70,8 +70,7 @@ void fake_init(struct fake *f, const char *script)
 		.emulator = getenv("FAKE_QEMU"),
 	};
 	assert_non_null(f->cfg.emulator);
-	f->backend = vm_backend_find("qemu");
-	assert_non_null(f->backend);
+	f->backend = &vm_backend_qemu;
 }
 
 void fake_fini(struct fake *f)
