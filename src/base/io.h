@@ -23,6 +23,7 @@ int hand_over_fd(int *fd);
 /* Whole-buffer transfer over EINTR and short counts. 0 or negative errno; short file: -ENODATA. */
 int read_full(int fd, void *buf, size_t n);
 int write_full(int fd, const void *buf, size_t n);
+int pread_full(int fd, void *buf, size_t n, uint64_t off);
 
 /*
  * Reads at most @max bytes of @path (works for procfs and sysfs: no size needed) into a fresh
