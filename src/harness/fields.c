@@ -75,7 +75,7 @@ static void put_value(struct buf *b, const struct field *f, const char *base)
 	case FIELD_ARCH:
 		return buf_json_str(b, arch_names(*(const enum arch *)at)->name);
 	case FIELD_HEX:
-		return buf_printf(b, "\"%llx\"", (unsigned long long)*(const uint64_t *)at);
+		return buf_printf(b, "\"%016llx\"", (unsigned long long)*(const uint64_t *)at);
 	case FIELD_OBJECT:
 		return put_object(b, f->of, at);
 	case FIELD_ARRAY:
@@ -169,12 +169,9 @@ static int take_text(const json_t *v, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* Just what is written: no sign, no 0x, no zeros in front. */
 static int take_hex(const char *s, uint64_t *ret)
 {
-	size_t n = s ? strlen(s) : 0;
-
-	if (!n || n > 16 || strspn(s, "0123456789abcdef") != n || (*s == '0' && n > 1))
+	if (!s || strlen(s) != 16 || strspn(s, "0123456789abcdef") != 16)
 		return -EINVAL;
 	*ret = strtoull(s, NULL, 16);
 	return 0;

@@ -21,7 +21,7 @@ enum field_kind {
 	FIELD_BOOL,
 	FIELD_CHARS, /* array inside the struct */
 	FIELD_TEXT,  /* allocated, may be NULL */
-	FIELD_HEX,   /* a uint64_t as text of hexadecimal digits: seeds, digests */
+	FIELD_HEX,   /* u64, all of its bits, as 16 hexadecimal digits */
 	FIELD_VERDICT,
 	FIELD_CAUSE,
 	FIELD_ARCH,
