@@ -51,6 +51,8 @@ enum frame_type {
 		9, /* text: init or libktstr could not do its part; the run cannot be judged */
 	FRAME_EXIT = 10,    /* struct exit_msg: last frame; see EXIT_ACK_MS */
 	FRAME_NOTE = 11,    /* text: a warning worth showing */
+	FRAME_DIGEST = 12,  /* struct digest_msg, once, between the last stage and EXIT */
+	FRAME_EVENTS = 13,  /* array of struct sched_event; after DIGEST, in order, `kept` in all */
 	FRAME_STDIN = 256,  /* bytes for the command's standard input; empty = end of file */
 	FRAME_WINSZ = 257,  /* struct winsz_msg */
 	FRAME_SIGNAL = 258, /* uint32_t signal number for the command's process group */
@@ -109,6 +111,19 @@ struct exit_msg {
 	uint32_t kind; /* enum exit_kind */
 	int32_t value;
 };
+
+/*
+ * The schedule, see abi/event.h; the times are guest CLOCK_MONOTONIC. A run that is to stop at an
+ * event (job keys) executes the kernel's code at @stop_at there, and nowhere else.
+ */
+struct digest_msg {
+	uint64_t digest; /* of all events, see link/event.h */
+	uint64_t events;
+	uint64_t kept; /* as many follow in FRAME_EVENTS */
+	uint64_t begin_ns, end_ns;
+	uint64_t stop_at; /* 0 = unknown */
+};
+_Static_assert(sizeof(struct digest_msg) == 48, "struct digest_msg changed size");
 
 struct winsz_msg {
 	uint16_t rows, cols, xpixel, ypixel;

@@ -39,7 +39,16 @@
 	X(hostname, "hostname") \
 	X(rows, "rows") \
 	X(cols, "cols") \
-	X(term, "term")
+	X(term, "term") \
+	X(events, "events") /* trace the schedule, keep so many events; absent = no tracing */ \
+	X(stop_event, "stop_event") /* index of the event to stop at, see JOB_STOP_WIDTH */ \
+	X(stop_ns, "stop_ns")	    /* ... or the first one not before this guest time */
+
+/*
+ * Both keys of a stop are written with this many digits, and always if there is a key "events":
+ * then a run that is to stop executes the very instructions of the one it repeats.
+ */
+#define JOB_STOP_WIDTH 20
 
 /* Repeated keys */
 #define JOB_KEY_ARG "arg"	      /* command and arguments, mode exec; first is the program */

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "abi/event.h"
 #include "abi/frame.h"
 #include "abi/job.h"
 #include "base/err.h"
@@ -19,6 +20,7 @@
 #include "guest/mount.h"
 #include "guest/sched.h"
 #include "guest/setup.h"
+#include "guest/trace.h"
 #include "guest/uplink.h"
 #include "link/job.h"
 
@@ -39,6 +41,7 @@ enum phase {
 	PHASE_BODY,
 	PHASE_STOP_BODY,
 	PHASE_STOP_SCHED,
+	PHASE_TRACE,
 	PHASE_LAST,
 	PHASE_OVER,
 };
@@ -51,6 +54,7 @@ struct run {
 	struct stream errands_said;
 	struct sched sched;
 	struct body body;
+	struct trace *trace; /* NULL = none */
 	int signals;
 	enum phase phase;
 	uint64_t now;
@@ -125,6 +129,9 @@ static void prepare_enter(struct run *r)
 	else if (start_errands(r, &e) < 0 || mount_rest(&e) < 0 || setup_system(r->job, &e) < 0 ||
 		 body_plan(&r->body, r->job, &e) < 0)
 		run_fatal(r, &e);
+	/* Before the scheduler attaches: loading takes long, and is nothing it should see. */
+	else if (trace_create(r->job, &r->trace, &e) < 0)
+		uplink_note(r->up, NO_DIGEST_NOTE "%s", e.text);
 	r->deadline = r->now + ERRANDS_NS;
 }
 
@@ -163,6 +170,7 @@ static void body_enter(struct run *r)
 	if (r->end_now)
 		return;
 	uplink_stage(r->up, STAGE_BODY_START);
+	trace_begin(r->trace);
 	if (body_start(&r->body, r->job, r->now + TTY_NS, &e) < 0)
 		run_fatal(r, &e);
 	r->now = now_ns();
@@ -205,6 +213,7 @@ static bool nobody_reads(const struct run *r)
 
 static void stop_body_enter(struct run *r)
 {
+	trace_end(r->trace);
 	end_child(r, &r->body.child, BODY_TERM_NS);
 }
 
@@ -245,6 +254,15 @@ static bool stop_sched_done(struct run *r)
 	return r->sched.log.fd < 0 && !child_runs(&r->body.child);
 }
 
+static void trace_enter(struct run *r)
+{
+}
+
+static bool trace_done(struct run *r)
+{
+	return nobody_reads(r) || trace_send(r->trace, r->up);
+}
+
 static void last_enter(struct run *r)
 {
 	note_how_it_ended(r);
@@ -275,6 +293,7 @@ static const struct {
 	[PHASE_BODY] = { body_enter, body_done },
 	[PHASE_STOP_BODY] = { stop_body_enter, stop_body_done },
 	[PHASE_STOP_SCHED] = { stop_sched_enter, stop_sched_done },
+	[PHASE_TRACE] = { trace_enter, trace_done },
 	[PHASE_LAST] = { last_enter, last_done },
 };
 

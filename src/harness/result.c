@@ -71,6 +71,7 @@ void cell_result_fini(struct cell_result *r)
 	free(r->values);
 	free(r->headline);
 	free(r->rerun);
+	free(r->sched_events);
 	free(r->output);
 	free(r->sched_log);
 	free(r->sched_dump);

@@ -125,6 +125,18 @@ struct cell {
 	uint64_t seed;
 };
 
+/* What the guest's kernel did with its CPUs while the test ran: the same run, the same digest. */
+struct schedule_digest {
+	bool have;
+	uint64_t digest, events;
+	uint64_t kept;		   /* the first ones, in cell_result.sched_events */
+	uint64_t begin_ns, end_ns; /* of the traced window, guest CLOCK_MONOTONIC */
+	uint64_t stop_at;	   /* see struct digest_msg */
+	char why_not[256];	   /* "" if nobody asked for it, or it is there */
+};
+
+struct sched_event;
+
 struct cell_result {
 	const struct cell *cell; /* borrowed */
 	enum verdict verdict;
@@ -146,17 +158,20 @@ struct cell_result {
 	char release[64];	/* uname -r as the guest said */
 	uint64_t host_stall_ns; /* longest time a vCPU wanted to run and the host did not let it */
 	uint64_t load_wait_ppm; /* share of the load window in which vCPUs waited for a host CPU */
-	char *output;		/* what the test or command printed (bounded), may be NULL */
-	char *sched_log;	/* what the scheduler printed (bounded), may be NULL */
-	char *sched_dump;	/* kernel's sched_ext exit dump, may be NULL */
-	char *console_tail;	/* last lines of the kernel console, may be NULL */
+	struct schedule_digest schedule;
+	/* schedule.kept of them, or NULL */
+	struct sched_event *sched_events;
+	char *output;	    /* what the test or command printed (bounded), may be NULL */
+	char *sched_log;    /* what the scheduler printed (bounded), may be NULL */
+	char *sched_dump;   /* kernel's sched_ext exit dump, may be NULL */
+	char *console_tail; /* last lines of the kernel console, may be NULL */
 };
 void cell_result_fini(struct cell_result *r);
 DEFINE_SCOPED_FINI(struct cell_result, cell_result_fini)
 
 /*
  * A result as one line of JSON without newline, and back: how the process of a VM tells its parent.
- * ->cell is not part of it and comes back as NULL. Reading takes hostile bytes: bounded, checked.
+ * ->cell and ->sched_events are not part of it and come back as NULL. Reading takes hostile bytes: bounded, checked.
  */
 int cell_result_to_json(const struct cell_result *r, struct buf *b);
 int cell_result_from_json(const char *text, size_t len, struct cell_result *ret, struct err *e);

@@ -67,6 +67,18 @@ static const struct field time_fields[] = {
 	{ 0 },
 };
 
+static const struct field schedule_fields[] = {
+	FIELD(struct schedule_digest, have),
+	NAMED(struct schedule_digest, digest, FIELD_HEX),
+	FIELD(struct schedule_digest, events),
+	FIELD(struct schedule_digest, kept),
+	FIELD(struct schedule_digest, begin_ns),
+	FIELD(struct schedule_digest, end_ns),
+	NAMED(struct schedule_digest, stop_at, FIELD_HEX),
+	FIELD(struct schedule_digest, why_not),
+	{ 0 },
+};
+
 static const struct field result_fields[] = {
 	NAMED(struct cell_result, verdict, FIELD_VERDICT),
 	NAMED(struct cell_result, cause, FIELD_CAUSE),
@@ -86,6 +98,7 @@ static const struct field result_fields[] = {
 	FIELD(struct cell_result, release),
 	FIELD(struct cell_result, host_stall_ns),
 	FIELD(struct cell_result, load_wait_ppm),
+	OBJECT(struct cell_result, schedule, schedule_fields),
 	FIELD(struct cell_result, output),
 	FIELD(struct cell_result, sched_log),
 	FIELD(struct cell_result, sched_dump),

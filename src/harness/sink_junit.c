@@ -3,6 +3,8 @@
  * JUnit XML as Jenkins and its kin read it: one testsuite per test binary. Counts come before what
  * they count, so everything is written at the end.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -98,6 +100,21 @@ static void put_case(struct buf *b, const struct group *g, const struct cell *c,
 	buf_puts(b, ">\n");
 }
 
+/* In the form of other test runners' properties of a case. */
+static void put_schedule(struct buf *b, const struct schedule_digest *d)
+{
+	char digest[17], events[24];
+
+	if (!d->have)
+		return;
+	snprintf(digest, sizeof(digest), "%016" PRIx64, d->digest);
+	snprintf(events, sizeof(events), "%" PRIu64, d->events);
+	buf_puts(b, "      <properties>\n");
+	put_property(b, "ktstr.schedule_digest", digest);
+	put_property(b, "ktstr.schedule_events", events);
+	buf_puts(b, "      </properties>\n");
+}
+
 static void put_outcome(struct buf *b, const struct cell_result *r, bool all)
 {
 	static const char *const element[NR_VERDICTS] = {
@@ -121,7 +138,7 @@ static void put_outcome(struct buf *b, const struct cell_result *r, bool all)
 	buf_printf(b, "</%s>\n", element[r->verdict]);
 }
 
-/* Order of the elements as in the schemas: outcome first, then output. */
+/* Order of the elements as in the schemas: properties, outcome, output. */
 static void junit_done(struct sink *s, const struct cell_result *r)
 {
 	struct junit_state *st = sink_state(s);
@@ -131,6 +148,7 @@ static void junit_done(struct sink *s, const struct cell_result *r)
 	if (!g)
 		return;
 	put_case(&g->text, g, r->cell, r->times.total);
+	put_schedule(&g->text, &r->schedule);
 	put_outcome(&g->text, r, s->verbose);
 	story_put_facts(&facts, r);
 	buf_puts(&g->text, "      <system-out>");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "harness/story.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,6 +130,17 @@ static void put_value(struct buf *b, const struct story_style *st, const struct 
 	buf_putc(b, '\n');
 }
 
+/* It says what ran, passed or not: the same digest, the same run. */
+static void put_schedule(struct buf *b, const struct schedule_digest *d,
+			 const struct story_style *st)
+{
+	if (d->have)
+		buf_printf(b, "%sschedule %016" PRIx64 ", %" PRIu64 " events\n", st->prefix,
+			   d->digest, d->events);
+	else if (*d->why_not)
+		put_line(b, st, "no schedule digest: ", d->why_not);
+}
+
 void story_put(struct buf *b, const struct cell_result *r, const struct story_style *st)
 {
 	bool bad = r->verdict == VERDICT_FAIL || r->verdict == VERDICT_INCONCLUSIVE;
@@ -140,6 +152,7 @@ void story_put(struct buf *b, const struct cell_result *r, const struct story_st
 		put_cgroup(b, st, &r->cgroups[i]);
 	for (size_t i = 0; i < r->nr_values && st->all; i++)
 		put_value(b, st, &r->values[i]);
+	put_schedule(b, &r->schedule, st);
 	if (bad && r->rerun && *r->rerun)
 		put_line(b, st, "again: ", r->rerun);
 	if (bad || st->all)

@@ -46,6 +46,7 @@ void watch_fini(struct watch *w)
 	buf_fini(&w->sched_log);
 	buf_fini(&w->sched_dump);
 	buf_fini(&w->result);
+	schedule_fini(&w->schedule);
 }
 
 /* The first cause explains the others; only a panic explains more than what it made fail. */
@@ -279,6 +280,7 @@ static void take_frame(struct watch *w, const struct frame *f, uint64_t now)
 		give_output(w, WATCH_STDERR, f);
 		break;
 	case FRAME_NOTE:
+		schedule_take_note(&w->schedule, f->payload, f->len);
 		give_output(w, WATCH_NOTE, f);
 		break;
 	case FRAME_SCHED_LOG:
@@ -294,6 +296,12 @@ static void take_frame(struct watch *w, const struct frame *f, uint64_t now)
 	case FRAME_FATAL:
 		blame(w, CAUSE_GUEST_SETUP, "in the guest: %.*s", (int)MIN(f->len, 400u),
 		      (const char *)f->payload);
+		break;
+	case FRAME_DIGEST:
+		schedule_take_digest(&w->schedule, f->payload, f->len);
+		break;
+	case FRAME_EVENTS:
+		schedule_take_events(&w->schedule, f->payload, f->len);
 		break;
 	case FRAME_EXIT:
 		take_exit(w, f, now);
@@ -581,6 +589,7 @@ void watch_collect(struct watch *w, struct cell_result *ret)
 	if (w->result.len && guest_result_parse(w->result.at, w->result.len, ret, &e) < 0)
 		blame(w, CAUSE_GUEST_SETUP, "the test's result cannot be read: %s", e.text);
 	fill_times(w, &ret->times);
+	schedule_collect(&w->schedule, ret);
 	snprintf(ret->release, sizeof(ret->release), "%s", w->hello.release);
 	ret->output = take_text(&w->output);
 	ret->sched_log = take_text(&w->sched_log);

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "harness/result.h"
+#include "harness/schedule.h"
 #include "link/frame.h"
 
 struct vm_stop;
@@ -69,6 +70,7 @@ struct watch {
 	struct buf console; /* last part of it */
 	struct buf line;    /* the console line being received */
 	struct buf output, sched_log, sched_dump, result;
+	struct schedule schedule;
 	char panic[256];
 	bool stray_int3; /* the kernel met a breakpoint that it had not set */
 	/* Live output, for `ktstr run`; output is then not collected. May be NULL. */

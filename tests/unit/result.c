@@ -38,6 +38,7 @@ static void fill(struct cell_result *r)
 		.times = { .total = 1, .boot = UINT32_MAX + 5ull, .stop = UINT64_MAX },
 		.backend = "qemu",
 		.host_stall_ns = 77,
+		.schedule = { true, UINT64_MAX - 1, 9, 4, 5, 6, 0x81, "none" },
 		.output = strdup("\x1b[31m\x01"),
 	};
 	r->details = calloc(1, sizeof(*r->details));
@@ -75,6 +76,9 @@ static void results_survive_the_way_through_json(void **state)
 	assert_int_equal(b.cgroups[0].workers, UINT32_MAX);
 	assert_int_equal(b.cgroups[1].wake.p999_ns, 42);
 	assert_true(b.values[0].value == 0.1 && isnan(b.values[1].value));
+	assert_true(b.schedule.have && b.schedule.digest == UINT64_MAX - 1);
+	assert_int_equal(b.schedule.kept, 4);
+	assert_string_equal(b.schedule.why_not, "none");
 	assert_true(b.times.boot == a.times.boot && b.times.stop == INT64_MAX);
 	assert_int_equal(cell_result_to_json(&b, &twice), 0);
 	assert_string_equal(buf_str(&twice), buf_str(&once));
@@ -114,6 +118,10 @@ static void damaged_results_are_refused_by_name(void **state)
 	       "result: cgroups: workers has no sensible value");
 	refuse(good, "\"starved\"", "\"a kind of more than 23 bytes\"",
 	       "result: details: kind has no sensible value");
+	refuse(good, "\"digest\":\"f", "\"digest\":\"F",
+	       "result: schedule: digest has no sensible value");
+	refuse(good, "\"digest\":\"f", "\"digest\":\"",
+	       "result: schedule: digest has no sensible value");
 	refuse(good, "\"details\":[", "\"details\":[1,", "result: details: verdict is missing");
 	refuse(good, "\"note\":false", "\"note\":0", "result: details: note has no sensible value");
 }

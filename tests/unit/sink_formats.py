@@ -99,6 +99,8 @@ def check_junit(scenario, text):
     expect('cases', len(root.findall('.//testcase')), sum(COUNTS[scenario]))
     expect('counted', [int(root.get(k)) for k in ('tests', 'failures', 'errors')],
            [sum(COUNTS[scenario]), failed, unsure])
+    digests = [p.get('value') for p in root.findall(".//testcase/properties/property[@name='ktstr.schedule_digest']")]
+    expect('digests', digests, ['8a61c0d2e4f79b35'] if scenario == 'all' else [])
     for suite in root:
         for attr, path in (('tests', 'testcase'), ('failures', 'testcase/failure'),
                            ('errors', 'testcase/error'), ('skipped', 'testcase/skipped')):
