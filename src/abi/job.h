@@ -49,6 +49,7 @@
  * then a run that is to stop executes the very instructions of the one it repeats.
  */
 #define JOB_STOP_WIDTH 20
+#define JOB_STOP_NEVER INT64_MAX
 
 /* Repeated keys */
 #define JOB_KEY_ARG "arg"	      /* command and arguments, mode exec; first is the program */

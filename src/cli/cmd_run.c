@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "cli/cmd.h"
 #include "cli/guestcmd.h"
+#include "harness/words.h"
 
 struct run_args {
 	struct guestcmd_args guest;
@@ -141,8 +142,10 @@ static int exit_status(const struct session_end *end)
 	return end->exit.kind == EXIT_KIND_SIGNAL ? 128 + end->exit.value : end->exit.value;
 }
 
-static int run_guest(struct guestcmd *g, const struct run_args *a, struct run *r, struct err *e)
+static int run_guest(struct guestcmd *g, const struct run_args *a, const char *command,
+		     struct run *r, struct err *e)
 {
+	SCOPED(session_source_fini) struct session_source source = { .fd = -1 };
 	SCOPED(cell_result_fini) struct cell_result res = { 0 };
 	struct session_end end = { 0 };
 	int inputs[2] = { r->signals, -1 };
@@ -155,9 +158,11 @@ static int run_guest(struct guestcmd *g, const struct run_args *a, struct run *r
 	g->spec.on_output = pass_output;
 	g->spec.on_console = a->guest.verbose ? pass_console : NULL;
 	g->spec.ctx = r;
+	g->spec.source = &source;
 	int err = session_run(&g->spec, &res, &end, e);
 	if (err < 0)
 		return err;
+	guestcmd_record(g, &source, command, &res);
 	if (r->write_error)
 		return err_sys(e, r->write_error, "standard output");
 	if (res.cause != CAUSE_NONE || !end.have_exit) {
@@ -171,10 +176,16 @@ static int run_main(void *args, int argc, char **argv)
 {
 	SCOPED(guestcmd_fini) struct guestcmd g = { .kernel.lock_fd = -1 };
 	SCOPED(run_fini) struct run r = { .signals = -1 };
+	SCOPED(buf_fini) struct buf command = { 0 };
 	const struct run_args *a = args;
 	struct err e = { 0 };
 
-	int err = guestcmd_init(&g, &a->guest, "exec", &e);
+	for (int i = 0; i < argc; i++) {
+		buf_puts(&command, i ? " " : "");
+		shell_quote(&command, argv[i]);
+	}
+	int err = command.bad ? err_sys(&e, command.bad, "arguments")
+			      : guestcmd_init(&g, &a->guest, "exec", &e);
 	if (!err)
 		err = guestcmd_add_command(&g, argv[0], &e);
 	for (int i = 1; !err && i < argc; i++)
@@ -184,7 +195,7 @@ static int run_main(void *args, int argc, char **argv)
 		err = MIN(r.signals, 0);
 	}
 	if (!err)
-		err = run_guest(&g, a, &r, &e);
+		err = run_guest(&g, a, buf_str(&command), &r, &e);
 	if (err >= 0)
 		return err;
 	cmd_fail(&cmd_run, &e);

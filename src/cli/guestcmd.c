@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "harness/program.h"
+#include "harness/recorder.h"
 #include "harness/words.h"
 #include "vm/probe.h"
 
@@ -216,9 +217,41 @@ int guestcmd_init(struct guestcmd *g, const struct guestcmd_args *a, const char 
 	return 0;
 }
 
+void guestcmd_record(const struct guestcmd *g, const struct session_source *source,
+		     const char *command, struct cell_result *r)
+{
+	struct cell cell = {
+		.test = command,
+		.summary = "",
+		.file = "",
+		.kernel = g->kernel.name,
+		.kernel_key = g->kernel.key,
+		.scheduler = g->sched.display ? g->sched.display : SCHED_EEVDF,
+		.scheduler_name = g->sched.name ? g->sched.name : SCHED_EEVDF,
+		.arch = g->spec.vm.arch,
+		.topo = g->spec.vm.topo,
+	};
+	struct recorder rec = {
+		.cache_dir = catalog_dir(g->catalog),
+		.vm = &g->spec.vm,
+		.source = source,
+		.scheduler = g->sched.path,
+		.wishes = { .expect = "" },
+	};
+
+	snprintf(cell.name, sizeof(cell.name), "%s", command);
+	free(r->rerun);
+	r->rerun = strdup(common_command_line());
+	r->cell = &cell;
+	recorder_try(&rec, r);
+	r->cell = NULL;
+}
+
 void guestcmd_explain(const struct cmd *c, const struct cell_result *r, bool console_shown)
 {
 	fprintf(stderr, "ktstr %s: %s\n", c->name, r->headline ? r->headline : "");
+	if (*r->run)
+		fprintf(stderr, "replay: ktstr replay %s\n", r->run);
 	if (r->sched_log && *r->sched_log)
 		fprintf(stderr, "--- the scheduler printed ---\n%s", r->sched_log);
 	bool kernel_matters = r->cause == CAUSE_BOOT_FAILED || r->cause == CAUSE_GUEST_PANIC ||

@@ -79,6 +79,10 @@ int guestcmd_init(struct guestcmd *g, const struct guestcmd_args *a, const char 
  */
 int guestcmd_add_command(struct guestcmd *g, const char *name, struct err *e);
 
+/* Leaves the record of a run in virtual time; @command is what it was for. */
+void guestcmd_record(const struct guestcmd *g, const struct session_source *source,
+		     const char *command, struct cell_result *r);
+
 /* Explains on stderr why a guest ended without doing what it was for. */
 void guestcmd_explain(const struct cmd *c, const struct cell_result *r, bool console_shown);
 

@@ -1,31 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "harness/cell.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/io.h"
 #include "harness/limits.h"
+#include "harness/recorder.h"
 #include "harness/session.h"
 
 /* ---- the job ---- */
-
-static int set_number(char **field, uint64_t v)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRIu64, v);
-	return job_set(field, text);
-}
 
 static int add_scheduler(const struct plan_cell *pc, struct job *j)
 {
 	int r = job_set(&j->sched_name, pc->sched->display);
 
 	if (!r)
-		r = set_number(&j->attach_timeout_ms, pc->sched->attach_timeout_ms);
+		r = job_set_number(&j->attach_timeout_ms, 0, pc->sched->attach_timeout_ms);
 	for (size_t i = 0; !r && i < pc->sched->args.nr; i++)
 		r = job_list_add(&j->sched_args, pc->sched->args.at[i]);
 	for (size_t i = 0; !r && i < pc->sched->sysctls.nr; i++)
@@ -44,11 +36,11 @@ static int make_job(const struct plan_cell *pc, struct job *j)
 	if (!r)
 		r = job_set(&j->test, pc->cell.test);
 	if (!r)
-		r = set_number(&j->seed, pc->cell.seed);
+		r = job_set_number(&j->seed, 0, pc->cell.seed);
 	if (!r)
-		r = set_number(&j->duration_ms, pc->duration_ms);
+		r = job_set_number(&j->duration_ms, 0, pc->duration_ms);
 	if (!r)
-		r = set_number(&j->timeout_ms, pc->timeout_ms);
+		r = job_set_number(&j->timeout_ms, 0, pc->timeout_ms);
 	if (!r)
 		r = job_set(&j->topology, pc->cell.topo_text);
 	if (!r)
@@ -56,6 +48,103 @@ static int make_job(const struct plan_cell *pc, struct job *j)
 	if (!r && pc->sched->path)
 		r = add_scheduler(pc, j);
 	return r;
+}
+
+/* ---- verdicts ---- */
+
+static void set_outcome(struct cell_result *ret, enum verdict v, enum cause c, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void set_outcome(struct cell_result *ret, enum verdict v, enum cause c, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	free(ret->headline);
+	ret->headline = text;
+	ret->verdict = v;
+	ret->cause = c;
+}
+
+static bool contains(const char *text, const char *what)
+{
+	return text && strstr(text, what);
+}
+
+/* Where an expected failure may say what it was expected to say. */
+static bool says(const struct cell_result *r, const char *what)
+{
+	bool found = contains(r->headline, what) || contains(r->sched_log, what) ||
+		     contains(r->sched_dump, what);
+
+	for (size_t i = 0; i < r->nr_details && !found; i++)
+		found = contains(r->details[i].text, what);
+	return found;
+}
+
+/* Only what the scheduler or the test did can be expected, not trouble of ours. */
+static void judge_expected(const char *expect, struct cell_result *ret)
+{
+	SCOPED(mem_free) char *old = strdup(ret->headline ? ret->headline : "");
+
+	if (ret->verdict == VERDICT_PASS)
+		set_outcome(ret, VERDICT_FAIL, CAUSE_UNEXPECTED_PASS,
+			    "the test was expected to fail and passed");
+	else if (ret->verdict == VERDICT_FAIL && expect[0] && !says(ret, expect))
+		set_outcome(ret, VERDICT_FAIL, CAUSE_UNEXPECTED_PASS,
+			    "failed, but nowhere says \"%s\" as expected: %s", expect,
+			    old ? old : "");
+	else if (ret->verdict == VERDICT_FAIL)
+		set_outcome(ret, VERDICT_PASS, CAUSE_NONE, "failed as expected: %s",
+			    old ? old : "");
+}
+
+void cell_grant(const struct cell_wishes *w, struct cell_result *ret)
+{
+	if (w->expect_fail)
+		judge_expected(w->expect, ret);
+	if (ret->verdict == VERDICT_INCONCLUSIVE && w->allow_inconclusive &&
+	    ret->cause == CAUSE_UNJUDGED)
+		ret->verdict = VERDICT_PASS;
+	if (ret->verdict == VERDICT_SKIP && w->no_skip)
+		ret->verdict = VERDICT_FAIL;
+}
+
+static struct cell_wishes wishes_of(const struct plan_cell *pc, const struct run_options *o)
+{
+	return (struct cell_wishes){
+		.expect_fail = pc->test->flags & KTSTR_TEST_EXPECT_FAIL,
+		.allow_inconclusive = pc->test->flags & KTSTR_TEST_ALLOW_INCONCLUSIVE,
+		.no_skip = o->no_skip,
+		.expect = pc->test->expect,
+	};
+}
+
+void cell_finish(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
+		 struct cell_result *ret)
+{
+	SCOPED(buf_fini) struct buf again = { 0 };
+	struct cell_wishes w = wishes_of(pc, o);
+
+	cell_grant(&w, ret);
+	plan_rerun(p, pc, &again);
+	free(ret->rerun);
+	ret->rerun = strdup(buf_str(&again));
+}
+
+void cell_conclude(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
+		   enum cause c, const char *why, struct cell_result *ret)
+{
+	const struct vm_about *about = &o->about[pc->cell.arch];
+
+	ret->cell = &pc->cell;
+	set_outcome(ret, cause_verdict(c), c, "%s", why);
+	memcpy(ret->backend, about->backend, sizeof(ret->backend));
+	memcpy(ret->accel, about->accel, sizeof(ret->accel));
+	cell_finish(p, pc, o, ret);
 }
 
 /* ---- running ---- */
@@ -103,9 +192,10 @@ static int make_kargs(const struct plan_cell *pc, const struct run_options *o, s
 	return out->bad;
 }
 
-static int run_cell(const struct plan_cell *pc, const struct run_options *o,
+static int run_cell(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
 		    struct cell_result *ret, struct err *e)
 {
+	SCOPED(session_source_fini) struct session_source source = { .fd = -1 };
 	SCOPED(job_fini) struct job job = { 0 };
 	SCOPED(buf_fini) struct buf kargs = { 0 };
 	struct guest_include inc[2] = {
@@ -115,6 +205,7 @@ static int run_cell(const struct plan_cell *pc, const struct run_options *o,
 	struct session_spec spec = {
 		.backend = o->backend[pc->cell.arch],
 		.job = &job,
+		.source = &source,
 		.limits = cell_limits(pc, o),
 		.checks = &pc->limits,
 		.image = {
@@ -133,7 +224,21 @@ static int run_cell(const struct plan_cell *pc, const struct run_options *o,
 	if (r < 0)
 		return err_sys(e, r, "job");
 	fill_vm(pc, o, buf_str(&kargs), &spec.vm);
-	return session_run(&spec, ret, NULL, e);
+	r = session_run(&spec, ret, NULL, e);
+	if (r < 0)
+		return r;
+	ret->cell = &pc->cell;
+	cell_finish(p, pc, o, ret);
+	struct recorder rec = {
+		.cache_dir = o->cache_dir,
+		.vm = &spec.vm,
+		.source = &source,
+		.file = pc->file->path,
+		.scheduler = pc->sched->path,
+		.wishes = wishes_of(pc, o),
+	};
+	recorder_try(&rec, ret);
+	return 0;
 }
 
 void cell_run(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
@@ -141,95 +246,11 @@ void cell_run(const struct plan *p, const struct plan_cell *pc, const struct run
 {
 	struct err e = { 0 };
 	uint64_t from = now_ns();
-	int r = run_cell(pc, o, ret, &e);
+	int r = run_cell(p, pc, o, ret, &e);
 
-	ret->cell = &pc->cell;
 	if (r < 0) {
 		cell_result_fini(ret);
 		cell_conclude(p, pc, o, CAUSE_HARNESS, e.text, ret);
-	} else {
-		cell_finish(p, pc, o, ret);
 	}
 	ret->times.total = now_ns() - from;
-}
-
-/* ---- verdicts ---- */
-
-static void set_outcome(struct cell_result *ret, enum verdict v, enum cause c, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void set_outcome(struct cell_result *ret, enum verdict v, enum cause c, const char *fmt, ...)
-{
-	char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
-	va_end(ap);
-	free(ret->headline);
-	ret->headline = text;
-	ret->verdict = v;
-	ret->cause = c;
-}
-
-static bool contains(const char *text, const char *what)
-{
-	return text && strstr(text, what);
-}
-
-/* Where an expected failure may say what it was expected to say. */
-static bool says(const struct cell_result *r, const char *what)
-{
-	bool found = contains(r->headline, what) || contains(r->sched_log, what) ||
-		     contains(r->sched_dump, what);
-
-	for (size_t i = 0; i < r->nr_details && !found; i++)
-		found = contains(r->details[i].text, what);
-	return found;
-}
-
-/* Only what the scheduler or the test did can be expected, not trouble of ours. */
-static void judge_expected(const struct ktstr_test_record *t, struct cell_result *ret)
-{
-	SCOPED(mem_free) char *old = strdup(ret->headline ? ret->headline : "");
-
-	if (ret->verdict == VERDICT_PASS)
-		set_outcome(ret, VERDICT_FAIL, CAUSE_UNEXPECTED_PASS,
-			    "the test was expected to fail and passed");
-	else if (ret->verdict == VERDICT_FAIL && t->expect[0] && !says(ret, t->expect))
-		set_outcome(ret, VERDICT_FAIL, CAUSE_UNEXPECTED_PASS,
-			    "failed, but nowhere says \"%s\" as expected: %s", t->expect,
-			    old ? old : "");
-	else if (ret->verdict == VERDICT_FAIL)
-		set_outcome(ret, VERDICT_PASS, CAUSE_NONE, "failed as expected: %s",
-			    old ? old : "");
-}
-
-void cell_finish(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
-		 struct cell_result *ret)
-{
-	SCOPED(buf_fini) struct buf again = { 0 };
-
-	if (pc->test->flags & KTSTR_TEST_EXPECT_FAIL)
-		judge_expected(pc->test, ret);
-	if (ret->verdict == VERDICT_INCONCLUSIVE &&
-	    (pc->test->flags & KTSTR_TEST_ALLOW_INCONCLUSIVE) && ret->cause == CAUSE_UNJUDGED)
-		ret->verdict = VERDICT_PASS;
-	if (ret->verdict == VERDICT_SKIP && o->no_skip)
-		ret->verdict = VERDICT_FAIL;
-	plan_rerun(p, pc, &again);
-	free(ret->rerun);
-	ret->rerun = strdup(buf_str(&again));
-}
-
-void cell_conclude(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
-		   enum cause c, const char *why, struct cell_result *ret)
-{
-	const struct vm_about *about = &o->about[pc->cell.arch];
-
-	ret->cell = &pc->cell;
-	set_outcome(ret, cause_verdict(c), c, "%s", why);
-	memcpy(ret->backend, about->backend, sizeof(ret->backend));
-	memcpy(ret->accel, about->accel, sizeof(ret->accel));
-	cell_finish(p, pc, o, ret);
 }

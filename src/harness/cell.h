@@ -13,7 +13,14 @@ void cell_run(const struct plan *p, const struct plan_cell *pc, const struct run
 void cell_conclude(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
 		   enum cause c, const char *why, struct cell_result *ret);
 
-/* The test's own wishes about verdicts (expected failures, --no-skip) and the rerun line. */
+/* What the test and its user make of a verdict. */
+struct cell_wishes {
+	bool expect_fail, allow_inconclusive, no_skip;
+	const char *expect; /* what an expected failure has to say, "" = anything */
+};
+void cell_grant(const struct cell_wishes *w, struct cell_result *ret);
+
+/* That, and the rerun line. */
 void cell_finish(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
 		 struct cell_result *ret);
 

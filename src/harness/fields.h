@@ -62,6 +62,9 @@ void fields_put(struct buf *b, const struct field *f, const void *base);
 /* Fills the struct at @base; what was allocated until a failure is the caller's to free. */
 int fields_take(const json_t *o, const struct field *f, void *base, struct err *e);
 
+/* Of struct schedule_digest. */
+extern const struct field schedule_digest_fields[];
+
 static inline void json_unref(json_t **j)
 {
 	json_decref(*j);

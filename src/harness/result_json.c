@@ -67,7 +67,7 @@ static const struct field time_fields[] = {
 	{ 0 },
 };
 
-static const struct field schedule_fields[] = {
+const struct field schedule_digest_fields[] = {
 	FIELD(struct schedule_digest, have),
 	NAMED(struct schedule_digest, digest, FIELD_HEX),
 	FIELD(struct schedule_digest, events),
@@ -88,6 +88,7 @@ static const struct field result_fields[] = {
 	ARRAY(struct cell_result, cgroups, cgroup_fields, 1024),
 	ARRAY(struct cell_result, values, value_fields, 4096),
 	OBJECT(struct cell_result, times, time_fields),
+	FIELD(struct cell_result, run),
 	FIELD(struct cell_result, backend),
 	FIELD(struct cell_result, accel),
 	FIELD(struct cell_result, emulator),
@@ -98,7 +99,7 @@ static const struct field result_fields[] = {
 	FIELD(struct cell_result, release),
 	FIELD(struct cell_result, host_stall_ns),
 	FIELD(struct cell_result, load_wait_ppm),
-	OBJECT(struct cell_result, schedule, schedule_fields),
+	OBJECT(struct cell_result, schedule, schedule_digest_fields),
 	FIELD(struct cell_result, output),
 	FIELD(struct cell_result, sched_log),
 	FIELD(struct cell_result, sched_dump),

@@ -2,12 +2,16 @@
 #include "harness/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "abi/job.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "harness/stall.h"
+
+/* Of the schedule, 2 MiB: more than the tests of the examples have. */
+#define EVENTS_KEPT 65536
 
 static void session_fini(struct session *s)
 {
@@ -23,6 +27,57 @@ static bool in_virtual_time(const struct session *s)
 	return s->spec->vm.time == VM_TIME_VIRTUAL;
 }
 
+void session_source_fini(struct session_source *s)
+{
+	close_fd(&s->fd);
+	free(s->file);
+	free(s->job);
+	*s = (struct session_source){ .fd = -1 };
+}
+
+/* The descriptor is the guest's own archive: who keeps it keeps what the guest got. */
+static int tell_source(const struct session *s, const char *job, struct err *e)
+{
+	struct session_source *to = s->spec->source;
+
+	if (!to)
+		return 0;
+	*to = (struct session_source){
+		.fd = fcntl(s->image.fd, F_DUPFD_CLOEXEC, 3),
+		.size = s->image.plain_size,
+		.file = s->image.plain_file ? strdup(s->image.plain_file) : NULL,
+		.job = strdup(job),
+	};
+	memcpy(to->sha256, s->image.plain_sha256, sizeof(to->sha256));
+	if (to->fd < 0)
+		return err_sys(e, -errno, "guest image");
+	return to->job ? 0 : err_set(e, -ENOMEM, "guest image: out of memory");
+}
+
+static int take_image(struct session *s, struct cell_result *ret, struct err *e)
+{
+	const struct session_source *from = s->spec->again;
+	uint64_t began = now_ns();
+	int r = guest_image_take(from->fd, from->size, &s->image, e);
+
+	if (!r)
+		r = guest_image_finish(&s->image, from->job, strlen(from->job), e);
+	ret->times.image = now_ns() - began;
+	return r;
+}
+
+/* A stop that never comes has its keys, too: see JOB_STOP_WIDTH. */
+static int ask_for_exactness(struct job *j)
+{
+	int r = job_set(&j->time, JOB_TIME_VIRTUAL);
+
+	if (!r)
+		r = job_set_number(&j->events, 0, EVENTS_KEPT);
+	if (!r)
+		r = job_set_number(&j->stop_event, JOB_STOP_WIDTH, JOB_STOP_NEVER);
+	return r ? r : job_set_number(&j->stop_ns, JOB_STOP_WIDTH, JOB_STOP_NEVER);
+}
+
 static int build_image(struct session *s, struct cell_result *ret, struct err *e)
 {
 	struct guest_spec spec = s->spec->image;
@@ -34,7 +89,7 @@ static int build_image(struct session *s, struct cell_result *ret, struct err *e
 	if (r < 0)
 		return err_frame(e, "guest image");
 	if (in_virtual_time(s) && !s->spec->vm.fed && !s->spec->vm.tty &&
-	    job_set(&s->spec->job->time, JOB_TIME_VIRTUAL) < 0)
+	    ask_for_exactness(s->spec->job) < 0)
 		return err_set(e, -ENOMEM, "guest image: out of memory");
 	for (char **m = s->image.modules; m && *m; m++)
 		if (job_list_add(&s->spec->job->modules, *m) < 0)
@@ -42,6 +97,8 @@ static int build_image(struct session *s, struct cell_result *ret, struct err *e
 	r = job_write(s->spec->job, &text, e);
 	if (!r)
 		r = guest_image_finish(&s->image, text.at, text.len, e);
+	if (!r)
+		r = tell_source(s, buf_str(&text), e);
 	ret->times.image = now_ns() - from;
 	return r;
 }
@@ -268,7 +325,7 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 	s.stalls = calloc(1, sizeof(*s.stalls));
 	if (!s.stalls)
 		return err_set(e, -ENOMEM, "session: out of memory");
-	r = build_image(&s, ret, e);
+	r = spec->again ? take_image(&s, ret, e) : build_image(&s, ret, e);
 	if (!r)
 		r = start_machine(&s, ret, e);
 	if (r < 0)

@@ -12,13 +12,29 @@
 #include "link/job.h"
 #include "vm/vm.h"
 
+/*
+ * What a guest was started with, for making it again: the archive without its job, as the first
+ * bytes of a file, and the job. Zero-initialised but for fd = -1 holds nothing.
+ */
+struct session_source {
+	int fd;
+	uint64_t size;
+	char sha256[65]; /* of the archive */
+	char *file;	 /* of the cache that has it, may be NULL */
+	char *job;
+};
+void session_source_fini(struct session_source *s);
+DEFINE_SCOPED_FINI(struct session_source, session_source_fini)
+
 /* All pointers are borrowed. */
 struct session;
 struct session_spec {
 	const struct vm_backend *backend;
-	struct vm_config vm;	 /* initrd_fd is filled in */
-	struct guest_spec image; /* modules are filled in */
-	struct job *job;	 /* modules are filled in */
+	struct vm_config vm;		    /* initrd_fd is filled in */
+	struct guest_spec image;	    /* modules are filled in */
+	struct job *job;		    /* modules are filled in */
+	const struct session_source *again; /* instead of these two; NULL = build it */
+	struct session_source *source;	    /* filled for who wants to know; may be NULL */
 	struct watch_limits limits;
 	const struct ktstr_limits
 		*checks; /* what the test's details were judged by; NULL = no test */

@@ -36,6 +36,8 @@ static void put_yaml(struct buf *b, const struct cell_result *r)
 	put_yaml_str(b, "verdict", verdict_name(r->verdict));
 	put_yaml_str(b, "cause", cause_name(r->cause));
 	put_yaml_str(b, "again", r->rerun);
+	if (*r->run)
+		buf_printf(b, "  replay: \"ktstr replay %s\"\n", r->run);
 	buf_printf(b, "  duration_ms: %.3f\n  ...\n", (double)r->times.total / 1e6);
 }
 

@@ -155,6 +155,8 @@ void story_put(struct buf *b, const struct cell_result *r, const struct story_st
 	put_schedule(b, &r->schedule, st);
 	if (bad && r->rerun && *r->rerun)
 		put_line(b, st, "again: ", r->rerun);
+	if (bad && *r->run)
+		put_line(b, st, "replay: ktstr replay ", r->run);
 	if (bad || st->all)
 		put_sections(b, r, st);
 }

@@ -55,6 +55,9 @@ DEFINE_SCOPED_FINI(struct guest_build, guest_build_fini)
 int guest_image_open(const struct guest_spec *spec, struct guest_build *ret, struct err *e);
 int guest_image_finish(struct guest_build *b, const void *job, size_t job_len, struct err *e);
 
+/* Instead of the first step: the first @size bytes of @fd are the archive without its job. */
+int guest_image_take(int fd, uint64_t size, struct guest_build *ret, struct err *e);
+
 /* The static PID 1 built for @a, embedded at build time. -ENOENT if this build has none. */
 int init_blob(enum arch a, const void **ret, size_t *ret_len, struct err *e);
 

@@ -2,6 +2,7 @@
 #include "link/job.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,14 @@ int job_set(char **field, const char *value)
 	free(*field);
 	*field = copy;
 	return 0;
+}
+
+int job_set_number(char **field, int width, uint64_t v)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%0*" PRIu64, width, v);
+	return job_set(field, text);
 }
 
 int job_list_add(struct job_list *l, const char *value)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "abi/job.h"
 #include "base/buf.h"
@@ -31,6 +32,8 @@ static inline void job_fini_scoped(struct job *j)
 }
 /* Text values are copied; a value with LF or NUL is -EINVAL when written. */
 int job_set(char **field, const char *value);
+/* As decimal digits, at least @width of them. */
+int job_set_number(char **field, int width, uint64_t v);
 int job_list_add(struct job_list *l, const char *value);
 /* Whether nothing will ever come from the host. */
 bool job_in_virtual_time(const struct job *j);
