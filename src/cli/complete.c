@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/scoped.h"
 #include "catalog/catalog.h"
+#include "catalog/runs.h"
 #include "harness/sink.h"
 #include "machine/arch.h"
 #include "machine/topology.h"
@@ -52,6 +53,17 @@ static void offer_kernels(const struct completion *c)
 	buf_puts(c->out, ":files\n");
 }
 
+static void offer_runs(const struct completion *c)
+{
+	SCOPED(catalog_close) struct catalog *cat = NULL;
+	SCOPED(run_list_fini) struct run_list l = { 0 };
+
+	offer(c, RUN_LAST);
+	if (catalog_open(NULL, &cat, NULL) == 0 && runs_list(cat, &l, NULL) == 0)
+		for (size_t i = 0; i < l.nr; i++)
+			offer(c, l.at[i].id);
+}
+
 static void offer_kind(const struct completion *c, enum complete kind)
 {
 	switch (kind) {
@@ -65,6 +77,9 @@ static void offer_kind(const struct completion *c, enum complete kind)
 		break;
 	case COMPLETE_KERNEL:
 		offer_kernels(c);
+		break;
+	case COMPLETE_RUN:
+		offer_runs(c);
 		break;
 	case COMPLETE_TOPOLOGY:
 		for (const struct topo_preset *p = topo_presets; p->name; p++)

@@ -72,6 +72,7 @@ enum complete {
 	COMPLETE_DIR,
 	COMPLETE_KERNEL,   /* cache keys, debian:..., files */
 	COMPLETE_TOPOLOGY, /* presets */
+	COMPLETE_RUN,	   /* ids of recorded runs */
 	COMPLETE_ARCH,
 	COMPLETE_FORMAT,  /* names of output formats */
 	COMPLETE_COMMAND, /* names of ktstr's commands */

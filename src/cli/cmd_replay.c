@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ktstr replay RUN: a run in virtual time once more, bit for bit */
+#include <errno.h>
+#include <inttypes.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/term.h"
+#include "cli/cmd.h"
+#include "cli/common.h"
+#include "harness/replay.h"
+#include "harness/sink.h"
+#include "vm/probe.h"
+
+struct replay_args {
+	bool list, json, force, verbose;
+};
+
+static const struct opt replay_opts[] = {
+	OPT(struct replay_args, list, "show the runs there are records of", 'l'),
+	OPT(struct replay_args, json, "JSON instead of text"),
+	OPT(struct replay_args, force, "go on although QEMU or ktstr is of another version", 'f'),
+	OPT(struct replay_args, verbose, "show the logs of a passing run too", 'v'),
+	OPT_END,
+};
+
+const struct cmd cmd_replay;
+
+static int print(struct buf *b)
+{
+	struct err e = { 0 };
+
+	if (b->bad) {
+		err_sys(&e, b->bad, "output");
+		return cmd_fail(&cmd_replay, &e);
+	}
+	return fputs(buf_str(b), stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_PASSED;
+}
+
+/* ---- list ---- */
+
+static void table_close(struct libscols_table *t)
+{
+	scols_unref_table(t);
+}
+DEFINE_SCOPED(struct libscols_table *, table_close)
+
+static const char *local_time(uint64_t at, char buf[20])
+{
+	time_t t = (time_t)at;
+	struct tm tm;
+
+	if (!localtime_r(&t, &tm) || !strftime(buf, 20, "%Y-%m-%d %H:%M", &tm))
+		snprintf(buf, 20, "?");
+	return buf;
+}
+
+static const char *digest_text(const struct schedule_digest *d, char buf[20])
+{
+	snprintf(buf, 20, "-");
+	if (d->have)
+		snprintf(buf, 20, "%016" PRIx64, d->digest);
+	return buf;
+}
+
+static int add_row(struct libscols_table *t, const char *id, const struct run_record *r)
+{
+	struct libscols_line *line = scols_table_new_line(t, NULL);
+	char when[20], digest[20];
+	const char *const cells[] = {
+		id,
+		local_time(r->about.made_at, when),
+		r->about.test,
+		r->about.scheduler,
+		r->machine.topology,
+		verdict_name(r->outcome.verdict),
+		digest_text(&r->outcome.schedule, digest),
+	};
+
+	for (size_t i = 0; line && i < ARRAY_SIZE(cells); i++)
+		if (scols_line_set_data(line, i, cells[i]) < 0)
+			return -ENOMEM;
+	return line ? 0 : -ENOMEM;
+}
+
+static struct libscols_table *new_table(void)
+{
+	static const struct {
+		const char *name;
+		int flags;
+	} columns[] = {
+		{ "RUN", 0 },
+		{ "MADE", 0 },
+		{ "TEST", SCOLS_FL_TRUNC },
+		{ "SCHEDULER", SCOLS_FL_TRUNC },
+		{ "TOPOLOGY", 0 },
+		{ "VERDICT", 0 },
+		{ "SCHEDULE", 0 },
+	};
+	struct libscols_table *t = scols_new_table();
+
+	for (size_t i = 0; t && i < ARRAY_SIZE(columns); i++)
+		if (!scols_table_new_column(t, columns[i].name, 0, columns[i].flags)) {
+			scols_unref_table(t);
+			return NULL;
+		}
+	if (t)
+		scols_table_set_termforce(t, isatty(STDOUT_FILENO) ? SCOLS_TERMFORCE_ALWAYS
+								   : SCOLS_TERMFORCE_NEVER);
+	return t;
+}
+
+static int read_one(struct catalog *c, const char *id, struct run_record *ret)
+{
+	SCOPED(mem_free) char *text = NULL;
+	size_t len;
+	int r = run_read(c, id, RECORD_FILE, RECORD_MAX, &text, &len, NULL);
+
+	return r < 0 ? r : run_record_parse(text, len, ret, NULL);
+}
+
+static void put_json_row(const struct run_record *r, struct buf *b)
+{
+	run_record_write(r, b);
+	b->at[--b->len] = 0; /* its newline */
+}
+
+/* Text goes to @t, JSON to @b. */
+static int list_runs(struct catalog *c, const struct run_list *l, struct libscols_table *t,
+		     struct buf *b, size_t *ret_damaged)
+{
+	int r = 0;
+
+	for (size_t i = 0, shown = 0; r >= 0 && i < l->nr; i++) {
+		SCOPED(run_record_fini) struct run_record rec = { 0 };
+
+		r = read_one(c, l->at[i].id, &rec);
+		if (r < 0) {
+			*ret_damaged += r != -ENOMEM;
+			r = r == -ENOMEM ? r : 0;
+		} else if (t) {
+			r = add_row(t, l->at[i].id, &rec);
+		} else {
+			buf_puts(b, shown++ ? ",\n  " : "\n  ");
+			put_json_row(&rec, b);
+		}
+	}
+	return r;
+}
+
+static int show_list(struct catalog *c, bool json, struct buf *b, struct err *e)
+{
+	SCOPED(run_list_fini) struct run_list l = { 0 };
+	SCOPED(table_close) struct libscols_table *t = json ? NULL : new_table();
+	SCOPED(mem_free) char *text = NULL;
+	size_t damaged = 0;
+	int r = runs_list(c, &l, e);
+
+	if (r < 0)
+		return r;
+	buf_puts(b, json ? "{\"runs\": [" : "");
+	r = json || t ? list_runs(c, &l, t, b, &damaged) : -ENOMEM;
+	if (!r && t && l.nr > damaged && scols_print_table_to_string(t, &text) < 0)
+		r = -ENOMEM;
+	if (r < 0)
+		return err_sys(e, r, "list of runs");
+	if (json)
+		buf_printf(b, "\n], \"damaged\": %zu}\n", damaged);
+	else if (text)
+		buf_printf(b, "%s\n", text);
+	else
+		fprintf(stderr, "no runs in %s; ktstr test --time virtual records them\n",
+			catalog_dir(c));
+	if (damaged && !json)
+		fprintf(stderr, "%zu damaged, not shown; ktstr kernel gc removes old ones\n",
+			damaged);
+	return 0;
+}
+
+/* ---- one run ---- */
+
+static void say_problems(const struct replay *r, const struct words *w, bool json)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+
+	for (size_t i = 0; i < w->nr; i++)
+		fprintf(stderr, "ktstr replay: run %s: %s\n", r->id, w->at[i]);
+	if (!json)
+		return;
+	buf_printf(&b, "{\"event\":\"replay\",\"run\":\"%s\",\"missing\":[", r->id);
+	for (size_t i = 0; i < w->nr; i++) {
+		buf_puts(&b, i ? "," : "");
+		buf_json_str(&b, w->at[i]);
+	}
+	buf_puts(&b, "]}\n");
+	print(&b);
+}
+
+static int take_signal(void *ctx, struct session *s, int fd, struct err *e)
+{
+	struct signalfd_siginfo si;
+	int *signal = ctx;
+
+	if (read_full(fd, &si, sizeof(si)) < 0)
+		return 0;
+	*signal = (int)si.ssi_signo;
+	return err_set(e, -EINTR, "ended by signal %d (%s)", *signal, strsignal(*signal));
+}
+
+static void begin(struct sink *s, const struct replay *r, const struct cell *const *cells)
+{
+	const char *backend = "qemu/tcg in virtual time";
+	char why[40];
+	struct run_info info = {
+		.version = ktstr_version,
+		.command_line = common_command_line(),
+		.kernels = r->record.about.kernel,
+		.backend = backend,
+		.backend_why = why,
+		.seed = r->record.machine.seed,
+		.nr_cells = 1,
+		.cells = cells,
+		.jobs = 1,
+		.started_at = (uint64_t)time(NULL),
+	};
+
+	snprintf(why, sizeof(why), "replay of %s", r->id);
+	s->type->begin(s, &info);
+	if (s->type->start)
+		s->type->start(s, &r->cell);
+}
+
+static void finish(struct sink *s, const struct cell_result *res, uint64_t wall_ns)
+{
+	struct run_counts n = { 0 };
+
+	if (res)
+		s->type->done(s, res);
+	n.by_verdict[res ? res->verdict : VERDICT_SKIP] = res != NULL;
+	n.not_run = res == NULL;
+	s->type->end(s, &n, wall_ns, !res);
+}
+
+static void put_comparison(const struct replay *r, const struct cell_result *res,
+			   const struct replay_outcome *o, bool json, struct buf *b)
+{
+	SCOPED(buf_fini) struct buf told = { 0 };
+	const struct schedule_digest *was = &r->record.outcome.schedule;
+
+	replay_tell(r, res, o, &told);
+	if (!json) {
+		buf_printf(b, "%s\n", buf_str(&told));
+		return;
+	}
+	buf_printf(b, "{\"event\":\"replay\",\"run\":\"%s\",\"same\":%s,\"told\":", r->id,
+		   o->same ? "true" : "false");
+	buf_json_str(b, buf_str(&told));
+	if (o->by_schedule && o->diff.verdict != EVENTS_SAME)
+		buf_printf(b, ",\"first_difference\":%" PRIu64, o->diff.index);
+	buf_printf(b,
+		   ",\"was\":{\"verdict\":\"%s\",\"cause\":\"%s\",\"digest\":\"%016" PRIx64
+		   "\",\"events\":%" PRIu64 "},\"missing\":[]}\n",
+		   verdict_name(r->record.outcome.verdict), cause_name(r->record.outcome.cause),
+		   was->digest, was->events);
+}
+
+static int exit_code(const struct cell_result *res, const struct replay_outcome *o)
+{
+	if (!o->same)
+		return EXIT_FAILED;
+	if (res->verdict == VERDICT_FAIL)
+		return EXIT_FAILED;
+	return res->verdict == VERDICT_INCONCLUSIVE ? EXIT_INCONCLUSIVE : EXIT_PASSED;
+}
+
+static int run_it(const struct replay *r, const struct replay_args *a, int *ret_signal,
+		  struct err *e)
+{
+	SCOPED(cell_result_fini) struct cell_result res = { 0 };
+	SCOPED(sink_destroy) struct sink *s = NULL;
+	SCOPED(close_fd) int signals = common_signals(false, e);
+	SCOPED(buf_fini) struct buf b = { 0 };
+	const struct cell *const cells[] = { &r->cell };
+	int inputs[] = { signals, -1 };
+	struct session_spec hooks = { .inputs = inputs,
+				      .on_input = take_signal,
+				      .ctx = ret_signal };
+	uint64_t from = now_ns();
+
+	if (signals < 0)
+		return signals;
+	int err = sink_open(a->json ? "json" : "human", NULL, a->verbose, &s, e);
+	if (err < 0)
+		return err;
+	begin(s, r, cells);
+	err = replay_run(r, &hooks, &res, e);
+	res.times.total = now_ns() - from;
+	finish(s, err < 0 ? NULL : &res, res.times.total);
+	int closed = sink_close(hand_over(s), err < 0 ? NULL : e);
+	if (err < 0 || closed < 0)
+		return err < 0 ? err : closed;
+	struct replay_outcome o = replay_compare(r, &res);
+	put_comparison(r, &res, &o, a->json, &b);
+	int code = print(&b);
+	return code ? code : exit_code(&res, &o);
+}
+
+static int replay_one(const char *name, const struct replay_args *a, struct catalog *c,
+		      int *ret_signal, struct err *e)
+{
+	SCOPED(replay_fini) struct replay r = { .kernel_fd = -1, .source.fd = -1 };
+	SCOPED(words_fini) struct words problems = { 0 };
+	int err = replay_open(c, name, &r, e);
+
+	if (err < 0)
+		return err;
+	probe_store_in(catalog_dir(c));
+	int can_force = replay_check(&r, c, &problems, e);
+	if (can_force < 0)
+		return can_force;
+	bool stop = problems.nr && !(can_force && a->force);
+	if (problems.nr)
+		say_problems(&r, &problems, a->json && stop);
+	if (stop && can_force)
+		fprintf(stderr, "--force goes on all the same; then the schedule may differ\n");
+	return stop ? EXIT_CANNOT_RUN : run_it(&r, a, ret_signal, e);
+}
+
+static int replay_main(void *args, int argc, char **argv)
+{
+	SCOPED(catalog_close) struct catalog *c = NULL;
+	SCOPED(buf_fini) struct buf b = { 0 };
+	const struct replay_args *a = args;
+	struct err e = { 0 };
+	int signal = 0;
+
+	if (!argc && !a->list)
+		return cmd_usage_error(&cmd_replay, "needs %s", cmd_replay.usage);
+	if (argc && a->list)
+		return cmd_usage_error(&cmd_replay, "--list takes no run");
+	int r = catalog_open(NULL, &c, &e);
+	if (!r && a->list) {
+		r = show_list(c, a->json, &b, &e);
+		if (!r)
+			return print(&b);
+	}
+	if (!r)
+		r = replay_one(argv[0], a, c, &signal, &e);
+	if (r >= 0)
+		return r;
+	cmd_fail(&cmd_replay, &e);
+	return signal ? EXIT_INTERRUPTED : EXIT_CANNOT_RUN;
+}
+
+static const struct cmd_example replay_examples[] = {
+	{ "ktstr replay last", "the newest run once more" },
+	{ "ktstr replay 1941ca", "the run whose id starts like this" },
+	{ "ktstr replay --list", "which runs there are" },
+	{ NULL, NULL },
+};
+
+static const struct cmd_exit replay_exits[] = {
+	{ EXIT_PASSED, "the same as was recorded, and that was a pass" },
+	{ EXIT_FAILED, "the same, and that was a failure; or not the same" },
+	{ EXIT_INCONCLUSIVE, "the same, and that could not be judged" },
+	{ EXIT_CANNOT_RUN,
+	  "could not run: something is missing or of another version; a line for each" },
+	{ EXIT_INTERRUPTED, "interrupted" },
+	{ 0, NULL },
+};
+
+const struct cmd cmd_replay = {
+	.name = "replay",
+	.summary = "make a run in virtual time again, bit for bit",
+	.usage = "RUN",
+	.about =
+		"Every run of ktstr test and ktstr run in virtual time leaves a record in the "
+		"cache, "
+		"with the kernel and the files of the guest as they were. Replay boots the very "
+		"same "
+		"machine again, gives the verdict, and compares the schedule: every switch, "
+		"wake-up "
+		"and migration of the test with its virtual time and CPU. What comes first and is "
+		"not the same is named.\n\n"
+		"RUN is the id that the result named, the first digits of it, or \"last\". What is "
+		"gone or of another version is said before anything starts. ktstr kernel gc "
+		"removes "
+		"old records.",
+	.opts = replay_opts,
+	.args_size = sizeof(struct replay_args),
+	.max_args = 1,
+	.complete = COMPLETE_RUN,
+	.examples = replay_examples,
+	.exits = replay_exits,
+	.main = replay_main,
+};

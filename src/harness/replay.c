@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "harness/replay.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/parse.h"
+#include "catalog/catalog.h"
+#include "harness/cell.h"
+#include "vm/vm.h"
+
+#define EVENTS_FILE_MAX (64u << 20)
+
+void replay_fini(struct replay *r)
+{
+	run_record_fini(&r->record);
+	job_fini(&r->job);
+	buf_fini(&r->events);
+	close_fd(&r->kernel_fd);
+	r->source.job = NULL; /* the record's */
+	session_source_fini(&r->source);
+	*r = (struct replay){ .kernel_fd = -1, .source.fd = -1 };
+}
+
+/* ---- reading ---- */
+
+static int read_record(struct catalog *c, struct replay *r, struct err *e)
+{
+	SCOPED(mem_free) char *text = NULL;
+	size_t len;
+	int err = run_read(c, r->id, RECORD_FILE, RECORD_MAX, &text, &len, NULL);
+
+	if (err < 0)
+		return err_sys(e, err, RECORD_FILE);
+	err = run_record_parse(text, len, &r->record, e);
+	if (err < 0)
+		return err_frame(e, RECORD_FILE);
+	char id[RUN_ID_LEN + 1];
+	run_record_id(&r->record.machine, id);
+	if (strcmp(id, r->id) != 0)
+		return err_set(e, -EBADMSG, RECORD_FILE " is that of run %s", id);
+	err = job_parse(r->record.machine.job, strlen(r->record.machine.job), &r->job, e);
+	return err < 0 ? err_frame(e, RECORD_FILE) : 0;
+}
+
+static int read_events(struct catalog *c, struct replay *r, struct err *e)
+{
+	SCOPED(mem_free) char *data = NULL;
+	const struct schedule_digest *d = &r->record.outcome.schedule;
+	size_t len;
+	int err = run_read(c, r->id, RECORD_EVENTS, EVENTS_FILE_MAX, &data, &len, NULL);
+
+	if (err < 0)
+		return err_sys(e, err, RECORD_EVENTS);
+	err = events_read(data, len, &r->events, e);
+	if (err < 0)
+		return err_frame(e, RECORD_EVENTS);
+	size_t nr = r->events.len / sizeof(struct sched_event);
+	if (nr != (d->have ? d->kept : 0))
+		return err_set(e, -EBADMSG, RECORD_EVENTS ": %zu events, the record says %" PRIu64,
+			       nr, d->kept);
+	return 0;
+}
+
+static void fill_cell(struct replay *r)
+{
+	const struct record_about *a = &r->record.about;
+	const struct record_machine *m = &r->record.machine;
+
+	r->cell = (struct cell){
+		.test = a->test,
+		.summary = a->summary,
+		.file = a->file,
+		.kernel = a->kernel,
+		.kernel_key = a->kernel_key,
+		.scheduler = a->scheduler,
+		.scheduler_name = a->scheduler_name,
+		.arch = m->arch,
+		.topo = r->topo,
+		.memory_mib = m->memory_mib,
+		.seed = m->seed,
+	};
+	snprintf(r->cell.name, sizeof(r->cell.name), "%s", a->name);
+	memcpy(r->cell.topo_text, m->topology, sizeof(m->topology));
+}
+
+int replay_open(struct catalog *c, const char *name, struct replay *ret, struct err *e)
+{
+	SCOPED(replay_fini) struct replay r = { .kernel_fd = -1, .source.fd = -1 };
+	int err = run_find(c, name, r.id, e);
+
+	if (err < 0)
+		return err;
+	err = read_record(c, &r, e);
+	if (!err)
+		err = read_events(c, &r, e);
+	if (!err)
+		err = topo_parse(r.record.machine.topology, &r.topo, e);
+	if (err < 0)
+		return err_frame(e, err == -EBADMSG ? "run %s: its record is damaged" : "run %s",
+				 r.id);
+	fill_cell(&r);
+	*ret = r;
+	r = (struct replay){ .kernel_fd = -1, .source.fd = -1 };
+	return 0;
+}
+
+/* ---- is everything there ---- */
+
+static int say(struct words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int say(struct words *w, const char *fmt, ...)
+{
+	SCOPED(buf_fini) struct buf text = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	return text.bad ? text.bad : words_add(w, buf_str(&text));
+}
+
+static int check_kernel(struct replay *r, struct catalog *c, struct words *w)
+{
+	const char *name = r->record.machine.kernel;
+	struct err e = { 0 };
+	uint64_t size;
+	int err = object_open(c, name, &r->kernel_fd, &size, &e);
+
+	if (err == -ENOENT)
+		return say(w,
+			   "kernel %s is no longer in the cache (its boot file, SHA-256 %.12s...)",
+			   r->record.about.kernel, name);
+	return err < 0 ? say(w, "kernel %s: %s", r->record.about.kernel, e.text) : 0;
+}
+
+static int check_archive(struct replay *r, struct catalog *c, struct words *w)
+{
+	const char *name = r->record.machine.archive;
+	const char *of = *r->record.about.file ? r->record.about.file : r->record.about.test;
+	struct err e = { 0 };
+	int err = object_open(c, name, &r->source.fd, &r->source.size, &e);
+
+	if (err == -ENOENT)
+		return say(w,
+			   "the guest archive of %s is no longer in the cache (SHA-256 %.12s...)",
+			   of, name);
+	return err < 0 ? say(w, "the guest archive of %s: %s", of, e.text) : 0;
+}
+
+/* A version may be gone against; that there is no emulator at all may not. */
+static int check_versions(struct replay *r, struct words *w, size_t *ret_versions)
+{
+	const struct record_machine *m = &r->record.machine;
+	struct err e = { 0 };
+	int err = 0;
+
+	if (vm_choose("qemu", m->arch, VM_ACCEL_TCG, VM_TIME_VIRTUAL, &r->backend, &r->about, &e) <
+	    0)
+		return say(w, "%s", e.text);
+	if (strcmp(r->about.version, m->emulator) != 0) {
+		++*ret_versions;
+		err = say(w, "the run was made with %s, here is %s", m->emulator, r->about.version);
+	}
+	if (!err && strcmp(KTSTR_VERSION, m->ktstr) != 0) {
+		++*ret_versions;
+		err = say(w, "the run was made by ktstr %s, this is ktstr %s", m->ktstr,
+			  KTSTR_VERSION);
+	}
+	return err;
+}
+
+int replay_check(struct replay *r, struct catalog *c, struct words *ret, struct err *e)
+{
+	size_t versions = 0;
+	int err = check_kernel(r, c, ret);
+
+	if (!err)
+		err = check_archive(r, c, ret);
+	if (!err)
+		err = check_versions(r, ret, &versions);
+	if (err < 0)
+		return err_sys(e, err, "run %s", r->id);
+	r->source.job = r->record.machine.job;
+	return ret->nr && ret->nr == versions;
+}
+
+/* ---- running ---- */
+
+static uint64_t job_ms(const char *text)
+{
+	uint64_t ms;
+
+	return text && parse_u64(text, &ms) == 0 ? ms * 1000000u : 0;
+}
+
+static struct watch_limits limits_of(const struct replay *r)
+{
+	struct watch_limits l = watch_default_limits(topo_cpus(&r->topo), true, true);
+
+	l.attach += job_ms(r->job.attach_timeout_ms);
+	l.body = r->job.timeout_ms ? l.body + job_ms(r->job.timeout_ms) : 0;
+	l.test_mode = r->job.mode && !strcmp(r->job.mode, "test");
+	return l;
+}
+
+int replay_run(const struct replay *r, const struct session_spec *hooks, struct cell_result *ret,
+	       struct err *e)
+{
+	const struct record_machine *m = &r->record.machine;
+	const struct record_about *a = &r->record.about;
+	const struct cell_wishes wishes = {
+		.expect_fail = a->expect_fail,
+		.allow_inconclusive = a->allow_inconclusive,
+		.no_skip = a->no_skip,
+		.expect = a->expect,
+	};
+	struct session_spec spec = *hooks;
+	char kernel[32];
+
+	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", r->kernel_fd);
+	spec.backend = r->backend;
+	spec.vm.arch = m->arch;
+	spec.vm.topo = r->topo;
+	spec.vm.memory_bytes = (uint64_t)m->memory_mib << 20;
+	spec.vm.kernel_path = kernel;
+	spec.vm.initrd_fd = -1;
+	spec.vm.cmdline = m->cmdline;
+	spec.vm.verbose = m->verbose;
+	spec.vm.seed = m->seed;
+	spec.vm.accel = VM_ACCEL_TCG;
+	spec.vm.time = VM_TIME_VIRTUAL;
+	spec.vm.pace = (struct pace){ m->rate_shift, m->turn_us };
+	spec.again = &r->source;
+	spec.limits = limits_of(r);
+	int err = session_run(&spec, ret, NULL, e);
+	if (err < 0)
+		return err;
+	cell_grant(&wishes, ret);
+	ret->cell = &r->cell;
+	snprintf(ret->run, sizeof(ret->run), "%s", r->id);
+	ret->rerun = strdup(a->again);
+	return ret->rerun ? 0 : err_sys(e, -ENOMEM, "run %s", r->id);
+}
+
+/* ---- comparing ---- */
+
+static struct events recorded_events(const struct replay *r)
+{
+	const struct schedule_digest *d = &r->record.outcome.schedule;
+
+	return (struct events){ d->digest, d->events, (const struct sched_event *)r->events.at,
+				r->events.len / sizeof(struct sched_event) };
+}
+
+static struct events events_of(const struct cell_result *now)
+{
+	const struct schedule_digest *d = &now->schedule;
+
+	return (struct events){ d->digest, d->events, now->sched_events,
+				now->sched_events ? d->kept : 0 };
+}
+
+struct replay_outcome replay_compare(const struct replay *r, const struct cell_result *now)
+{
+	const struct record_outcome *was = &r->record.outcome;
+	struct replay_outcome o = {
+		.by_schedule = was->schedule.have && now->schedule.have,
+		.same_verdict = was->verdict == now->verdict && was->cause == now->cause,
+	};
+
+	if (o.by_schedule) {
+		struct events a = recorded_events(r), b = events_of(now);
+
+		o.diff = events_compare(&a, &b);
+		o.same = o.same_verdict && o.diff.verdict == EVENTS_SAME;
+	} else {
+		/* the guest's last sign of life: a panic, say, has to come at the same nanosecond */
+		o.same = o.same_verdict && was->schedule.have == now->schedule.have &&
+			 was->over_ns == now->end_ns;
+	}
+	return o;
+}
+
+static void tell_verdicts(const struct record_outcome *was, const struct cell_result *now,
+			  struct buf *out)
+{
+	buf_printf(out, "the verdict was %s (%s), now it is %s (%s)", verdict_name(was->verdict),
+		   cause_name(was->cause), verdict_name(now->verdict), cause_name(now->cause));
+}
+
+static void tell_ends(const struct record_outcome *was, const struct cell_result *now, bool same,
+		      struct buf *out)
+{
+	if (same)
+		buf_printf(out,
+			   "same verdict and same end at %.9f s; there is no schedule to compare",
+			   (double)now->end_ns / 1e9);
+	else
+		buf_printf(out, "another run: the machine ended at %.9f s, now at %.9f s",
+			   (double)was->over_ns / 1e9, (double)now->end_ns / 1e9);
+	const char *why = *was->schedule.why_not ? was->schedule.why_not : now->schedule.why_not;
+	if (*why)
+		buf_printf(out, " (%s)", why);
+}
+
+void replay_tell(const struct replay *r, const struct cell_result *now,
+		 const struct replay_outcome *o, struct buf *out)
+{
+	const struct record_outcome *was = &r->record.outcome;
+	struct events a = recorded_events(r), b = events_of(now);
+
+	if (!o->by_schedule) {
+		tell_ends(was, now, o->same, out);
+	} else if (o->diff.verdict == EVENTS_SAME) {
+		buf_printf(out, "same schedule: %016" PRIx64 " (%" PRIu64 " events)", b.digest,
+			   b.total);
+	} else {
+		buf_puts(out, "another schedule: ");
+		events_diff_text(&o->diff, &a, &b, out);
+	}
+	if (o->same_verdict)
+		return;
+	buf_puts(out, "; ");
+	tell_verdicts(was, now, out);
+}

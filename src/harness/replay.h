@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Makes the machine of a recorded run again, and says whether it did the same. */
+#ifndef HARNESS_REPLAY_H
+#define HARNESS_REPLAY_H
+
+#include "harness/events.h"
+#include "harness/record.h"
+#include "harness/session.h"
+#include "harness/words.h"
+
+struct catalog;
+struct err;
+
+struct replay {
+	char id[RUN_ID_LEN + 1];
+	struct run_record record;
+	struct topology topo;
+	struct job job;	   /* as recorded, parsed */
+	struct buf events; /* of struct sched_event */
+	int kernel_fd;
+	struct session_source source;
+	const struct vm_backend *backend;
+	struct vm_about about;
+	struct cell cell; /* points into the record */
+};
+
+void replay_fini(struct replay *r);
+DEFINE_SCOPED_FINI(struct replay, replay_fini)
+
+/* @name as run_find() takes it. Reads the record and its events; -EBADMSG: damaged. */
+int replay_open(struct catalog *c, const char *name, struct replay *ret, struct err *e);
+
+/*
+ * Whether everything is there and the same: a sentence in @ret for each thing that is not. 1: all of
+ * it is a version that can be gone against, 0: there is nothing to say or it cannot be done anyway.
+ */
+int replay_check(struct replay *r, struct catalog *c, struct words *ret, struct err *e);
+
+/* Runs it; @hooks gives the streams and inputs and is otherwise ignored. */
+int replay_run(const struct replay *r, const struct session_spec *hooks, struct cell_result *ret,
+	       struct err *e);
+
+/* How what happened now compares with what was recorded. */
+struct replay_outcome {
+	bool same;	  /* as far as can be told */
+	bool by_schedule; /* there are two schedules to compare */
+	bool same_verdict;
+	struct events_diff diff;
+};
+struct replay_outcome replay_compare(const struct replay *r, const struct cell_result *now);
+/* The same in one sentence. */
+void replay_tell(const struct replay *r, const struct cell_result *now,
+		 const struct replay_outcome *o, struct buf *out);
+
+#endif
