@@ -60,6 +60,8 @@
 
 /* Begins the line on the kernel's console by which init says why it gives up when it has no link. */
 #define CONSOLE_FATAL "ktstr-init: FATAL: "
+/* What follows if it had one and found it closed. */
+#define CONSOLE_LINK_LOST "the link to the host was lost"
 
 /* Guest mode of a test binary: started by ktstr-init with these in its environment. */
 #define GUEST_ENV_FD \

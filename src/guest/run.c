@@ -490,6 +490,8 @@ int run_job(const struct job *j, struct uplink *up, const struct err *broken, st
 	for (act(&r); r.phase != PHASE_OVER; act(&r)) {
 		int bad = trouble(&r);
 
+		if (bad == -EPIPE)
+			return err_set(e, bad, CONSOLE_LINK_LOST);
 		if (bad < 0)
 			return err_sys(e, bad, "link to the host");
 		wait_for_something(&r, &ps);

@@ -74,6 +74,12 @@ static uint64_t since(uint64_t then, uint64_t now)
 	return then && now > then ? now - then : 0;
 }
 
+/* Virtual time starts at 0, which is not "never" here. */
+static uint64_t age(const struct watch *w, uint64_t now)
+{
+	return now > w->started ? now - w->started : 0;
+}
+
 static void append_bounded(struct buf *b, const void *data, size_t n, size_t max)
 {
 	if (b->len < max)
@@ -94,7 +100,8 @@ static void blame_panic(struct watch *w)
 		      "the emulator broke the guest kernel (stray int3 in patched code): %s",
 		      w->panic);
 	else
-		blame(w, CAUSE_GUEST_PANIC, "guest kernel panic: %s", w->panic);
+		blame(w, CAUSE_GUEST_PANIC, "guest kernel panic%s: %s",
+		      w->phase == WATCH_BOOTING ? " while booting" : "", w->panic);
 }
 
 /* Markers the kernel and ktstr-init print; what follows them on the line is the story. */
@@ -110,7 +117,10 @@ static void judge_line(struct watch *w)
 		blame_panic(w);
 	}
 	at = strstr(line, fatal);
-	if (at)
+	if (at && !strcmp(at + sizeof(fatal) - 1, CONSOLE_LINK_LOST))
+		blame(w, CAUSE_LINK_LOST,
+		      "the link to the guest was lost: ktstr-init found its end closed");
+	else if (at)
 		blame(w, CAUSE_GUEST_SETUP, "ktstr-init: %s", at + sizeof(fatal) - 1);
 }
 
@@ -329,7 +339,7 @@ void watch_link_closed(struct watch *w, uint64_t now)
 {
 	if (w->phase != WATCH_OVER && !w->have_exit)
 		blame(w, CAUSE_LINK_LOST, "the link to the guest was lost %.1f s after start",
-		      seconds(since(w->started, now)));
+		      seconds(age(w, now)));
 }
 
 /* ---- the end of the machine ---- */
@@ -345,14 +355,15 @@ static const char *last_words(struct watch *w, char *buf, size_t cap)
 	while (start > text && start[-1] != '\n')
 		start--;
 	if (start == end)
-		return "it printed nothing (is this kernel made for this machine?)";
+		return "it printed nothing (is this kernel made for this machine? -v lets it say "
+		       "more)";
 	snprintf(buf, cap, "its last words: %.*s", (int)(end - start), start);
 	return buf;
 }
 
 static void judge_stop(struct watch *w, const struct vm_stop *stop, uint64_t now)
 {
-	char words[320];
+	char words[320], when[40] = "";
 
 	switch (stop->kind) {
 	case VM_STOP_BACKEND_DIED:
@@ -366,10 +377,11 @@ static void judge_stop(struct watch *w, const struct vm_stop *stop, uint64_t now
 	case VM_STOP_RESET:
 		break;
 	}
+	if (!w->limits.virtual_time) /* else nobody told the time */
+		snprintf(when, sizeof(when), " %.1f s after start", seconds(age(w, now)));
 	if (w->phase == WATCH_BOOTING)
-		blame(w, CAUSE_BOOT_FAILED,
-		      "the guest ended %.1f s after start without reaching init; %s",
-		      seconds(since(w->started, now)), last_words(w, words, sizeof(words)));
+		blame(w, CAUSE_BOOT_FAILED, "the guest ended%s without reaching init; %s", when,
+		      last_words(w, words, sizeof(words)));
 	else
 		blame(w, CAUSE_GUEST_REBOOT, "the guest %s before the test was over; %s",
 		      stop->kind == VM_STOP_RESET ? "reset itself" : "switched itself off",
@@ -396,7 +408,7 @@ void watch_give_up(struct watch *w, enum cause c, const char *why)
 	char words[320];
 
 	if (w->phase == WATCH_BOOTING && c == CAUSE_GUEST_HANG)
-		blame(w, CAUSE_BOOT_FAILED, "%s before init was reached; %s", why,
+		blame(w, CAUSE_BOOT_FAILED, "init was never reached: %s; %s", why,
 		      last_words(w, words, sizeof(words)));
 	else
 		blame(w, c, "%s", why);
@@ -461,8 +473,8 @@ static void blame_phase(struct watch *w, uint64_t now)
 
 	switch (w->phase) {
 	case WATCH_BOOTING:
-		blame(w, CAUSE_BOOT_FAILED, "no sign of init %.0f s after start; %s",
-		      seconds(since(w->started, now)), last_words(w, words, sizeof(words)));
+		blame(w, CAUSE_BOOT_FAILED, "no sign of init within %.0f s; %s",
+		      seconds(w->limits.boot), last_words(w, words, sizeof(words)));
 		break;
 	case WATCH_PREPARING:
 		blame(w, CAUSE_GUEST_SETUP, "ktstr-init did not get ready within %.0f s",
@@ -517,7 +529,7 @@ static void fill_times(const struct watch *w, struct cell_times *t)
 {
 	uint64_t body_end = w->body_end_at ? w->body_end_at : w->exit_at;
 
-	t->boot = since(w->started, w->hello_at);
+	t->boot = w->hello_at ? age(w, w->hello_at) : 0;
 	t->attach = w->sched_at ? since(w->sched_at, w->attached_at) : 0;
 	t->body = w->body_at ? since(w->body_at, body_end) : 0;
 	t->load = w->load_at ? since(w->load_at, w->load_end_at) : 0;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "abi/job.h"
 #include "harness/limits.h"
 #include "harness/stall.h"
 #include "harness/watch.h"
@@ -281,6 +282,34 @@ static void a_lost_link_is_named(void **state)
 	stop_at(&p, 6210, VM_STOP_KILLED, "");
 	expect(&p, VERDICT_INCONCLUSIVE, CAUSE_LINK_LOST, "the link to the guest was lost");
 	play_end(&p);
+
+	play_begin(&p);
+	run_body(&p);
+	console_at(&p, 3300, CONSOLE_FATAL CONSOLE_LINK_LOST "\n");
+	stop_at(&p, 3400, VM_STOP_POWEROFF, "");
+	expect(&p, VERDICT_INCONCLUSIVE, CAUSE_LINK_LOST, "ktstr-init found its end closed");
+	play_end(&p);
+}
+
+/* The guest's clock is the only one, it begins at 0, and before its first word nobody knows it. */
+static void in_virtual_time_the_guest_tells_the_times(void **state)
+{
+	struct watch_limits l = limits;
+	struct hello_msg m = { .frame_version = FRAME_VERSION, .mono_ns = 2 * SEC };
+
+	l.virtual_time = true;
+	for (int said = 0; said < 2; said++) {
+		struct play p = { 0 };
+
+		watch_init(&p.w, &l, 0);
+		if (said)
+			frame_at(&p, 7, FRAME_HELLO, &m, sizeof(m));
+		stop_at(&p, 8, VM_STOP_RESET, "");
+		expect(&p, VERDICT_FAIL, said ? CAUSE_GUEST_REBOOT : CAUSE_BOOT_FAILED,
+		       said ? "reset itself" : "the guest ended without reaching init");
+		assert_int_equal(p.r.times.boot, said ? 2 * SEC : 0);
+		play_end(&p);
+	}
 }
 
 static void schedulers_that_end_are_told_apart(void **state)
@@ -459,6 +488,7 @@ int main(void)
 		cmocka_unit_test(a_dead_emulator_is_no_verdict_on_the_scheduler),
 		cmocka_unit_test(what_stands_behind_a_false_head_is_read_at_the_end),
 		cmocka_unit_test(a_lost_link_is_named),
+		cmocka_unit_test(in_virtual_time_the_guest_tells_the_times),
 		cmocka_unit_test(schedulers_that_end_are_told_apart),
 		cmocka_unit_test(a_test_without_a_result_has_crashed),
 		cmocka_unit_test(a_result_that_cannot_be_read_is_no_pass),

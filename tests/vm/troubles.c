@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* Tests that go wrong in every way a test can; tests/vm/e2e says what each must be called. */
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <ktstr/ktstr.h>
@@ -12,6 +13,16 @@ KTSTR_TEST(crashes, .summary = "the body dereferences nothing", .topology = "1n1
 
 KTSTR_TEST(never_ends, .summary = "the body waits for ever", .topology = "1n1l1c1t")
 {
+	for (;;)
+		pause();
+}
+
+KTSTR_TEST(loses_its_link, .summary = "the body takes the link's device away",
+	   .topology = "1n1l1c1t")
+{
+	FILE *f = fopen("/sys/bus/virtio/drivers/virtio_console/unbind", "w");
+
+	ktstr_expect_true(t, f && fputs("virtio0", f) >= 0 && fflush(f) == 0);
 	for (;;)
 		pause();
 }

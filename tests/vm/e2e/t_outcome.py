@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What became of a guest: every cause has its own name and its own sentence."""
-import os, signal
+import os, platform, signal
 
+import kernels
 from harness import case
 
 
@@ -90,8 +91,62 @@ def the_death_of_qemu_is_named(box):
 
 
 @case()
-def a_kernel_that_does_not_boot_is_named(box):
-    box.run("run", "--kargs", "rdinit=/nothing", "--", "true").expect(125, "guest kernel panic")
+def a_kernel_without_an_init_says_what_it_missed(box):
+    box.run("run", "--kargs", "rdinit=/nothing", "--", "true").expect(
+        125, "guest kernel panic while booting: VFS: Unable to mount root")
+
+
+def tiny_kernel(box, arch, what):
+    with open(box.path(what), "wb") as f:
+        f.write(kernels.tiny(arch, what))
+    return box.path(what)
+
+
+def does_not_boot(box, what, *words):
+    """As a command on both architectures, and as a test, whose result has a cause."""
+    for arch in kernels.CODE:
+        box.run("run", "--arch", arch, "--time", "virtual", "-k", tiny_kernel(box, arch, what), "--",
+                "true").expect(125, *words)
+    kernel = tiny_kernel(box, {"aarch64": "arm64"}.get(platform.machine(), "x86_64"), what)
+    d = box.run("test", box.fixture("troubles"), "-f", "skips", "-k", kernel, "--time", "virtual", "--format",
+                "json").expect(1)
+    c = one(d)
+    assert c["verdict"] == "fail" and c["cause"] == "boot-failed", d
+    for w in words:
+        assert w in c["headline"], d
+
+
+@case()
+def a_kernel_that_resets_at_once_is_named(box):
+    does_not_boot(box, "resets", "without reaching init", "it printed nothing", "made for this machine?")
+
+
+@case()
+def a_kernel_that_never_says_anything_is_given_up(box):
+    does_not_boot(box, "sleeps", "init", "it printed nothing", "made for this machine?")
+
+
+@case()
+def a_kernel_that_starts_something_else_is_given_up(box):
+    d = box.run("run", "-v", "--time", "virtual", "--kargs", "rdinit=/bin/busybox -- cat", "--", "true")
+    d.expect(125, "no sign of init within 31 s; its last words: [")
+
+
+@case()
+def a_guest_that_ends_before_init_leaves_its_last_words(box):
+    box.run("run", "--kargs", "rdinit=/bin/busybox -- poweroff -f", "--", "true").expect(
+        125, "without reaching init; its last words: [", "reboot: Power down")
+
+
+@case()
+def a_lost_link_to_a_living_guest_is_named(box):
+    for time in ("real", "virtual"):
+        d = box.run("test", box.fixture("troubles"), "-f", "loses_its_link", "--time", time, "--format",
+                    "json").expect(2)
+        c = one(d)
+        assert c["verdict"] == "inconclusive" and c["cause"] == "link-lost", d
+        assert "the link to the guest was lost: ktstr-init found its end closed" == c["headline"], d
+        assert c["times"]["total"] < 60e9, d
 
 
 @case()
