@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-/* Appends @data as one zstd frame that tells its size. 0 or -ENOMEM. */
+/* Appends @data as one zstd frame with its size and a checksum. 0 or -ENOMEM. */
 int compress_zstd(const void *data, size_t len, struct buf *out);
 
 #endif
