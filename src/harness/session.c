@@ -330,7 +330,7 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 		r = start_machine(&s, ret, e);
 	if (r < 0)
 		return r;
-	watch_init(&s.watch, &spec->limits, in_virtual_time(&s) ? 0 : now_ns());
+	watch_init(&s.watch, &spec->limits, in_virtual_time(&s) ? 1 : now_ns());
 	s.watch.on_output = spec->on_output;
 	s.watch.on_console = spec->on_console;
 	s.watch.ctx = spec->ctx;
