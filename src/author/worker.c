@@ -138,6 +138,19 @@ static void burn(uint64_t loops)
 	}
 }
 
+/*
+ * The architecture's hint that a loop spins. To an emulator that executes the CPUs in turns, as in
+ * virtual time, it says that the turn may end: without it the others would wait for the next timer.
+ */
+static void relax(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("pause");
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 void worker_spin(struct worker *w, uint64_t loops)
 {
 	while (loops) {
@@ -145,6 +158,7 @@ void worker_spin(struct worker *w, uint64_t loops)
 
 		burn(n);
 		worker_mark(w, n);
+		relax();
 		loops -= n;
 	}
 }
