@@ -13,8 +13,10 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "author/worker.h"
 #include "base/err.h"
 #include "base/io.h"
 
@@ -31,6 +33,20 @@ static void wait_at_gate(const struct crew_plan *p)
 	futex_wake(&p->gate->ready, 1);
 	while ((opened = __atomic_load_n(&p->gate->opened, __ATOMIC_ACQUIRE)) < p->generation)
 		futex_wait(&p->gate->opened, opened, NULL);
+}
+
+/*
+ * Workers do not begin in step with each other, nor with the tick: each seed gives other offsets, at
+ * most about a tick apart.
+ */
+#define START_SPREAD_NS 4000000u
+
+static void begin_apart(struct worker *w)
+{
+	struct timespec ts = { 0, (long)(worker_random(w) % START_SPREAD_NS) };
+
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
 }
 
 /* What the program does on signals is no business of its workers. */
@@ -57,6 +73,7 @@ static _Noreturn void work(const struct crew *c, unsigned i, pid_t controller)
 	default_signals();
 	prctl(PR_SET_TIMERSLACK, 1); /* so that a late wake-up is the scheduler's doing */
 	wait_at_gate(&c->plan);
+	begin_apart(&w);
 	worker_mark(&w, 0);
 	if (c->type->begin)
 		c->type->begin(&w);

@@ -13,6 +13,7 @@
 #include "guest/module.h"
 #include "guest/mount.h"
 #include "guest/run.h"
+#include "guest/setup.h"
 #include "guest/uplink.h"
 #include "link/job.h"
 
@@ -52,6 +53,8 @@ static int prepare(struct job *ret, struct err *e)
 		return r;
 	hold_standard_streams();
 	r = read_job(ret, e);
+	if (!r)
+		r = setup_seed(ret, e);
 	return r < 0 ? r : modules_load(&ret->modules, e);
 }
 

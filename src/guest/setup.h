@@ -12,6 +12,12 @@ struct job;
  */
 int setup_priority(struct err *e);
 
+/*
+ * Virtual time: what differs from seed to seed. The kernel's random numbers, which have no other source
+ * there, and where in a tick everything begins.
+ */
+int setup_seed(const struct job *j, struct err *e);
+
 /* Host name, limits, and the job's sysctls. */
 int setup_system(const struct job *j, struct err *e);
 
