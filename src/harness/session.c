@@ -67,10 +67,12 @@ static int take_image(struct session *s, struct cell_result *ret, struct err *e)
 }
 
 /* A stop that never comes has its keys, too: see JOB_STOP_WIDTH. */
-static int ask_for_exactness(struct job *j)
+static int ask_for_exactness(struct job *j, uint64_t seed)
 {
 	int r = job_set(&j->time, JOB_TIME_VIRTUAL);
 
+	if (!r)
+		r = job_set_number(&j->seed, 0, seed);
 	if (!r)
 		r = job_set_number(&j->events, 0, EVENTS_KEPT);
 	if (!r)
@@ -89,7 +91,7 @@ static int build_image(struct session *s, struct cell_result *ret, struct err *e
 	if (r < 0)
 		return err_frame(e, "guest image");
 	if (in_virtual_time(s) && !s->spec->vm.fed && !s->spec->vm.tty &&
-	    ask_for_exactness(s->spec->job) < 0)
+	    ask_for_exactness(s->spec->job, s->spec->vm.seed) < 0)
 		return err_set(e, -ENOMEM, "guest image: out of memory");
 	for (char **m = s->image.modules; m && *m; m++)
 		if (job_list_add(&s->spec->job->modules, *m) < 0)
