@@ -28,6 +28,12 @@ void replay_fini(struct replay *r)
 
 /* ---- reading ---- */
 
+static int in_file(struct err *e, int code, const char *name)
+{
+	err_frame(e, "%s", name);
+	return code;
+}
+
 static int read_record(struct catalog *c, struct replay *r, struct err *e)
 {
 	SCOPED(mem_free) char *text = NULL;
@@ -38,13 +44,13 @@ static int read_record(struct catalog *c, struct replay *r, struct err *e)
 		return err_sys(e, err, RECORD_FILE);
 	err = run_record_parse(text, len, &r->record, e);
 	if (err < 0)
-		return err_frame(e, RECORD_FILE);
+		return in_file(e, err, RECORD_FILE);
 	char id[RUN_ID_LEN + 1];
 	run_record_id(&r->record.machine, id);
 	if (strcmp(id, r->id) != 0)
 		return err_set(e, -EBADMSG, RECORD_FILE " is that of run %s", id);
 	err = job_parse(r->record.machine.job, strlen(r->record.machine.job), &r->job, e);
-	return err < 0 ? err_frame(e, RECORD_FILE) : 0;
+	return err < 0 ? in_file(e, -EBADMSG, RECORD_FILE) : 0;
 }
 
 static int read_events(struct catalog *c, struct replay *r, struct err *e)
@@ -58,7 +64,7 @@ static int read_events(struct catalog *c, struct replay *r, struct err *e)
 		return err_sys(e, err, RECORD_EVENTS);
 	err = events_read(data, len, &r->events, e);
 	if (err < 0)
-		return err_frame(e, RECORD_EVENTS);
+		return in_file(e, err, RECORD_EVENTS);
 	size_t nr = r->events.len / sizeof(struct sched_event);
 	if (nr != (d->have ? d->kept : 0))
 		return err_set(e, -EBADMSG, RECORD_EVENTS ": %zu events, the record says %" PRIu64,
@@ -100,9 +106,10 @@ int replay_open(struct catalog *c, const char *name, struct replay *ret, struct 
 		err = read_events(c, &r, e);
 	if (!err)
 		err = topo_parse(r.record.machine.topology, &r.topo, e);
-	if (err < 0)
-		return err_frame(e, err == -EBADMSG ? "run %s: its record is damaged" : "run %s",
-				 r.id);
+	if (err < 0) {
+		err_frame(e, err == -EBADMSG ? "run %s: its record is damaged" : "run %s", r.id);
+		return err;
+	}
 	fill_cell(&r);
 	*ret = r;
 	r = (struct replay){ .kernel_fd = -1, .source.fd = -1 };

@@ -7,6 +7,7 @@ import harness
 import t_bad_input  # noqa: F401
 import t_kill       # noqa: F401
 import t_outcome    # noqa: F401
+import t_replay     # noqa: F401
 import t_run        # noqa: F401
 import t_shell      # noqa: F401
 
