@@ -113,8 +113,9 @@ struct exit_msg {
 };
 
 /*
- * The schedule, see abi/event.h; the times are guest CLOCK_MONOTONIC. A run that is to stop at an
- * event (job keys) executes the kernel's code at @stop_at there, and nowhere else.
+ * The schedule, see abi/event.h; the times are guest CLOCK_MONOTONIC. In a run that is to stop at an
+ * event (job keys) the kernel's function at @stop_at is called when that event and each one after it
+ * has been traced, and at no other time: a breakpoint there stops the run, once or step by step.
  */
 struct digest_msg {
 	uint64_t digest; /* of all events, see link/event.h */

@@ -46,7 +46,7 @@
 
 /*
  * Both keys of a stop are written with this many digits, and always if there is a key "events":
- * then a run that is to stop executes the very instructions of the one it repeats.
+ * then a run that is to stop executes the very instructions of the one it repeats, until it stops.
  */
 #define JOB_STOP_WIDTH 20
 #define JOB_STOP_NEVER INT64_MAX

@@ -45,43 +45,9 @@ struct {
 __u64 on;	  /* the window is open */
 __u64 events;	  /* so far */
 __u64 digest;	  /* of these */
-__u64 stop_event; /* where a debugger is waiting: at the event of this index, UINT64_MAX = nowhere, */
-__u64 stop_ns;	  /* and at the first one not before this time, INT64_MAX = never */
+__u64 stop_event; /* a debugger waits for the event of this index, UINT64_MAX = none of them, */
+__u64 stop_ns;	  /* and for the first one not before this time, UINT64_MAX = never */
 __u64 stop_at;	  /* address of the kernel function that is called there */
-
-/* Keeps the compiler from knowing the value, and so from making branches of arithmetic. */
-#define OPAQUE(x) asm volatile("" : "+r"(x))
-
-/* 0 if both are the same, else 1; without a branch. */
-static __always_inline __u64 differ(__u64 a, __u64 b)
-{
-	__u64 x = a ^ b, minus;
-
-	OPAQUE(x);
-	minus = -x;
-	OPAQUE(minus);
-	return (x | minus) >> 63;
-}
-
-/*
- * Calls bpf_ktime_get_tai_ns() at the place to stop and bpf_ktime_get_boot_ns() elsewhere. Nothing
- * else ever calls the former, so a breakpoint there is one on the event. Both cost the same
- * instructions, and so do both ways past the two conditions: a run that is to stop somewhere is in
- * virtual time the same run as one that is not, and stays it when it goes on afterwards.
- */
-static __always_inline void stop_here(__u64 index, __u64 ns)
-{
-	__u64 early = (ns - stop_ns) >> 63, go_on;
-
-	OPAQUE(early);
-	go_on = differ(index, stop_event) & early;
-	OPAQUE(go_on);
-	if (!go_on)
-		bpf_ktime_get_tai_ns();
-	OPAQUE(go_on);
-	if (go_on)
-		bpf_ktime_get_boot_ns();
-}
 
 static __always_inline int trace(__u8 kind, const struct task_struct *named, __u32 a, __u32 b,
 				 __u16 state)
@@ -107,7 +73,9 @@ static __always_inline int trace(__u8 kind, const struct task_struct *named, __u
 	slot = bpf_map_lookup_elem(&kept, &key);
 	if (slot)
 		*slot = ev;
-	stop_here(index, ev.e.ns);
+	/* Never called otherwise, so a breakpoint there is one on this event and those after it. */
+	if (index >= stop_event || ev.e.ns >= stop_ns)
+		bpf_ktime_get_tai_ns();
 	return 0;
 }
 

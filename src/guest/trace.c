@@ -47,7 +47,7 @@ struct wish {
 
 static int read_wish(const struct job *j, struct wish *ret, struct err *e)
 {
-	*ret = (struct wish){ .stop_event = UINT64_MAX, .stop_ns = INT64_MAX };
+	*ret = (struct wish){ .stop_event = UINT64_MAX, .stop_ns = UINT64_MAX };
 	if (parse_u32(j->events, &ret->events) < 0 || ret->events > SCHED_EVENTS_MAX)
 		return err_set(e, -EINVAL, "job: events: \"%s\" is no number up to %u", j->events,
 			       SCHED_EVENTS_MAX);
@@ -55,7 +55,6 @@ static int read_wish(const struct job *j, struct wish *ret, struct err *e)
 		return err_set(e, -EINVAL, "job: stop_event: \"%s\"", j->stop_event);
 	if (j->stop_ns && parse_u64(j->stop_ns, &ret->stop_ns) < 0)
 		return err_set(e, -EINVAL, "job: stop_ns: \"%s\"", j->stop_ns);
-	ret->stop_ns = MIN(ret->stop_ns, INT64_MAX);
 	return 0;
 }
 

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/io.h"
 #include "harness/result.h"
 
 static void names_and_causes_go_both_ways(void **state)
@@ -126,12 +129,33 @@ static void damaged_results_are_refused_by_name(void **state)
 	refuse(good, "\"note\":false", "\"note\":0", "result: details: note has no sensible value");
 }
 
+/* Else the fuzz target starts from nothing but refusals. */
+static void the_corpus_of_the_fuzz_target_is_read(void **state)
+{
+	static const char *const names[] = { "full", "pass" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		SCOPED(cell_result_fini) struct cell_result r = { 0 };
+		SCOPED(mem_free) char *text = NULL;
+		struct err e = { 0 };
+		char path[4096];
+		size_t len;
+
+		snprintf(path, sizeof(path), "%s/result/%s", getenv("CORPUS"), names[i]);
+		assert_int_equal(read_file(path, 1 << 20, &text, &len, &e), 0);
+		if (cell_result_from_json(text, len, &r, &e) < 0)
+			print_message("%s: %s\n", path, e.text);
+		assert_int_equal(e.code, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_causes_go_both_ways),
 		cmocka_unit_test(results_survive_the_way_through_json),
 		cmocka_unit_test(damaged_results_are_refused_by_name),
+		cmocka_unit_test(the_corpus_of_the_fuzz_target_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +21,11 @@ struct recorded {
 static int read_recorded(void **state)
 {
 	static struct recorded rec;
+	char path[4096];
 	size_t len = 0;
 
-	if (read_file(getenv("SCHEDULE"), 1 << 20, &rec.file, &len, NULL) < 0 ||
-	    len < sizeof(rec.msg))
+	snprintf(path, sizeof(path), "%s/schedule/arm64", getenv("CORPUS"));
+	if (read_file(path, 1 << 20, &rec.file, &len, NULL) < 0 || len < sizeof(rec.msg))
 		return -1;
 	memcpy(&rec.msg, rec.file, sizeof(rec.msg));
 	rec.events = (struct sched_event *)(void *)(rec.file + sizeof(rec.msg));
