@@ -9,6 +9,7 @@ import t_kill       # noqa: F401
 import t_outcome    # noqa: F401
 import t_replay     # noqa: F401
 import t_run        # noqa: F401
+import t_schedule   # noqa: F401
 import t_shell      # noqa: F401
 
 if __name__ == "__main__":
