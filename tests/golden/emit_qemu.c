@@ -18,7 +18,9 @@ static bool given(int argc, char **argv, const char *word)
 int main(int argc, char **argv)
 {
 	SCOPED(arglist_fini) struct arglist list = { 0 };
-	struct err e = { .text = "usage: emit_qemu ARCH TOPOLOGY MIB [kvm|tty|verbose]..." };
+	struct err e = {
+		.text = "usage: emit_qemu ARCH TOPOLOGY MIB [kvm|tty|verbose|virtual|turns|fed]..."
+	};
 
 	if (argc < 4)
 		return fprintf(stderr, "%s\n", e.text), 2;
@@ -28,6 +30,9 @@ int main(int argc, char **argv)
 		.tty = given(argc, argv, "tty"),
 		.verbose = given(argc, argv, "verbose"),
 		.initrd = true,
+		.virtual_time = given(argc, argv, "virtual"),
+		.fed = given(argc, argv, "fed"),
+		.pace = { .rate_shift = 2, .turn_us = given(argc, argv, "turns") ? 400 : 0 },
 		.seed = 0x1f3a,
 		.emulator = "/usr/bin/qemu-system",
 		.cmdline = "sysctl.kernel.sched_schedstats=1 two words",
