@@ -83,7 +83,7 @@ static void check(struct schedule *s)
 		why_not(s, "the link is damaged: the events do not give the digest");
 }
 
-void schedule_collect(struct schedule *s, struct cell_result *ret)
+void schedule_collect(struct schedule *s, bool wanted, struct cell_result *ret)
 {
 	struct schedule_digest *d = &ret->schedule;
 
@@ -91,6 +91,8 @@ void schedule_collect(struct schedule *s, struct cell_result *ret)
 		why_not(s, "out of memory");
 	else if (s->said)
 		check(s);
+	else if (wanted)
+		why_not(s, "the guest ended before it could tell");
 	memcpy(d->why_not, s->why_not, sizeof(d->why_not));
 	d->have = s->said && !s->why_not[0];
 	if (!d->have)

@@ -25,7 +25,10 @@ void schedule_take_digest(struct schedule *s, const void *data, size_t n);
 void schedule_take_events(struct schedule *s, const void *data, size_t n);
 void schedule_take_note(struct schedule *s, const void *data, size_t n);
 
-/* After the last frame, once. What does not hold together is left out, with the reason. */
-void schedule_collect(struct schedule *s, struct cell_result *ret);
+/*
+ * After the last frame, once. What does not hold together is left out, with the reason; so is, if it
+ * was @wanted, what never came.
+ */
+void schedule_collect(struct schedule *s, bool wanted, struct cell_result *ret);
 
 #endif

@@ -601,7 +601,7 @@ void watch_collect(struct watch *w, struct cell_result *ret)
 	if (w->result.len && guest_result_parse(w->result.at, w->result.len, ret, &e) < 0)
 		blame(w, CAUSE_GUEST_SETUP, "the test's result cannot be read: %s", e.text);
 	fill_times(w, &ret->times);
-	schedule_collect(&w->schedule, ret);
+	schedule_collect(&w->schedule, w->limits.virtual_time, ret);
 	snprintf(ret->release, sizeof(ret->release), "%s", w->hello.release);
 	ret->output = take_text(&w->output);
 	ret->sched_log = take_text(&w->sched_log);

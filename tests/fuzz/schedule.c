@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	schedule_take_digest(&s, data, at);
 	for (; at < size; at += piece)
 		schedule_take_events(&s, data + at, MIN(piece, size - at));
-	schedule_collect(&s, &r);
+	schedule_collect(&s, size % 2, &r);
 	check(&s, &r);
 	cell_result_fini(&r);
 	schedule_fini(&s);

@@ -44,7 +44,7 @@ static void expect(struct schedule *s, const char *why_not)
 {
 	SCOPED(cell_result_fini) struct cell_result r = { 0 };
 
-	schedule_collect(s, &r);
+	schedule_collect(s, false, &r);
 	assert_string_equal(r.schedule.why_not, why_not);
 	assert_int_equal(r.schedule.have, s->said && !*why_not);
 	assert_int_equal(r.sched_events != NULL, r.schedule.kept > 0);
@@ -73,7 +73,7 @@ static void the_host_computes_what_the_guest_did(void **state)
 	assert_true(rec->msg.events > 30 && rec->msg.kept == rec->msg.events);
 	schedule_take_digest(&s, &rec->msg, sizeof(rec->msg));
 	schedule_take_events(&s, rec->events, rec->len);
-	schedule_collect(&s, &r);
+	schedule_collect(&s, true, &r);
 	assert_true(r.schedule.have);
 	assert_int_equal(r.schedule.digest, rec->msg.digest);
 	assert_int_equal(r.schedule.events, rec->msg.events);
@@ -202,6 +202,16 @@ static void events_that_nobody_announced_are_dropped(void **state)
 	expect(&s, "");
 }
 
+static void a_guest_that_died_told_nothing(void **state)
+{
+	SCOPED(cell_result_fini) struct cell_result r = { 0 };
+	struct schedule s = { 0 };
+
+	schedule_collect(&s, true, &r);
+	assert_false(r.schedule.have);
+	assert_string_equal(r.schedule.why_not, "the guest ended before it could tell");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +222,7 @@ int main(void)
 		cmocka_unit_test(what_makes_no_sense_is_left_out),
 		cmocka_unit_test(a_guest_says_why_it_has_none),
 		cmocka_unit_test(events_that_nobody_announced_are_dropped),
+		cmocka_unit_test(a_guest_that_died_told_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, read_recorded, drop_recorded);
