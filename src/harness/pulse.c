@@ -23,7 +23,6 @@ void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
 		return;
 	advance(p, guest_ns, now);
 	p->ask_at = now + PULSE_ASK_NS;
-	p->asked_at = 0;
 }
 
 enum pulse_state pulse_look(struct pulse *p, uint64_t guest_ns, uint64_t busy_ns, uint64_t now)
