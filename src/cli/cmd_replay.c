@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -19,13 +20,23 @@
 #include "vm/probe.h"
 
 struct replay_args {
-	bool list, json, force, verbose;
+	const char *stop_at;
+	bool gdb, list, json, force, verbose;
 };
 
 static const struct opt replay_opts[] = {
+	OPT(struct replay_args, stop_at, "freeze the guest there, then go on",
+	    .arg = "TIME|event:N",
+	    .more = "At the event of that number, or at the first one not before that time of the "
+		    "guest, as differences name both. Until then it is the very run that was "
+		    "recorded; a stop moves the turns of the vCPUs, so that what comes after it is "
+		    "not."),
+	OPT(struct replay_args, gdb, "with --stop-at: let a gdb look at the frozen guest",
+	    .more = "Prints the command that starts one, and goes on when Enter is pressed or "
+		    "standard input ends."),
 	OPT(struct replay_args, list, "show the runs there are records of", 'l'),
 	OPT(struct replay_args, json, "JSON instead of text"),
-	OPT(struct replay_args, force, "go on although QEMU or ktstr is of another version", 'f'),
+	OPT(struct replay_args, force, "go on although QEMU or ktstr is of another version"),
 	OPT(struct replay_args, verbose, "show the logs of a passing run too", 'v'),
 	OPT_END,
 };
@@ -202,16 +213,117 @@ static void say_problems(const struct replay *r, const struct words *w, bool jso
 	print(&b);
 }
 
+/* One replay under way. */
+struct course {
+	const struct replay *replay;
+	const struct replay_args *args;
+	const char *cache;
+	char gdb_dir[64];
+	char gdb_path[80];
+	int signals;
+	int signal; /* that ended us */
+};
+
 static int take_signal(void *ctx, struct session *s, int fd, struct err *e)
 {
 	struct signalfd_siginfo si;
-	int *signal = ctx;
+	struct course *c = ctx;
 
 	if (read_full(fd, &si, sizeof(si)) < 0)
 		return 0;
-	*signal = (int)si.ssi_signo;
-	return err_set(e, -EINTR, "ended by signal %d (%s)", *signal, strsignal(*signal));
+	c->signal = (int)si.ssi_signo;
+	return err_set(e, -EINTR, "ended by signal %d (%s)", c->signal, strsignal(c->signal));
 }
+
+/* ---- the stop ---- */
+
+static void put_frozen(const struct course *c, uint32_t cpu, struct buf *b)
+{
+	SCOPED(buf_fini) struct buf where = { 0 };
+
+	replay_stop_text(c->replay, &where);
+	if (!c->args->json) {
+		buf_printf(b, "frozen by cpu%u at %s\n", cpu, buf_str(&where));
+		return;
+	}
+	buf_printf(b,
+		   "{\"event\":\"frozen\",\"run\":\"%s\",\"cpu\":%u,\"index\":%" PRIu64 ",\"at\":",
+		   c->replay->id, cpu, c->replay->stop.event);
+	buf_json_str(b, buf_str(&where));
+	buf_puts(b, "}\n");
+}
+
+/* A kernel that is an ELF file may have symbols; an Image of arm64 has none, and gdb has to be told. */
+static void put_gdb_command(const struct course *c, struct buf *b)
+{
+	const struct record_machine *m = &c->replay->record.machine;
+	char magic[4] = "";
+
+	buf_puts(b, "gdb ");
+	if (pread_full(c->replay->kernel_fd, magic, sizeof(magic), 0) == 0 &&
+	    !memcmp(magic, "\177ELF", sizeof(magic)))
+		buf_printf(b, "%s/objects/%s ", c->cache, m->kernel);
+	else if (m->arch == ARCH_ARM64)
+		buf_puts(b, "-ex 'set architecture aarch64' ");
+	buf_printf(b, "-ex 'target remote %s'\n", c->gdb_path);
+}
+
+static int wait_for_user(struct course *c, struct err *e)
+{
+	struct pollfd fds[] = {
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = c->signals, .events = POLLIN },
+	};
+	char line[256];
+
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		if (errno != EINTR)
+			return err_sys(e, -errno, "waiting for Enter");
+	if (fds[1].revents)
+		return take_signal(c, NULL, c->signals, e);
+	return read(STDIN_FILENO, line, sizeof(line)) < 0 ? err_sys(e, -errno, "standard input")
+							  : 0;
+}
+
+static int frozen(void *ctx, uint32_t cpu, struct err *e)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+	struct course *c = ctx;
+
+	put_frozen(c, cpu, &b);
+	if (c->args->gdb)
+		put_gdb_command(c, &b);
+	if (b.bad)
+		return err_sys(e, b.bad, "output");
+	fputs(buf_str(&b), stdout);
+	fflush(stdout);
+	if (!c->args->gdb)
+		return 0;
+	fputs("Enter goes on\n", stderr);
+	return wait_for_user(c, e);
+}
+
+/* Others must not come to the socket, so it is in a folder of ours. */
+static int make_gdb_dir(struct course *c, struct err *e)
+{
+	snprintf(c->gdb_dir, sizeof(c->gdb_dir), "/tmp/ktstr-gdb-XXXXXX");
+	if (!mkdtemp(c->gdb_dir)) {
+		c->gdb_dir[0] = 0;
+		return err_sys(e, -errno, "a folder in /tmp");
+	}
+	snprintf(c->gdb_path, sizeof(c->gdb_path), "%s/socket", c->gdb_dir);
+	return 0;
+}
+
+static void course_fini(struct course *c)
+{
+	if (c->gdb_dir[0])
+		remove_tree(c->gdb_dir, NULL);
+	close_fd(&c->signals);
+}
+DEFINE_SCOPED_FINI(struct course, course_fini)
+
+/* ---- the course ---- */
 
 static void begin(struct sink *s, const struct replay *r, const struct cell *const *cells)
 {
@@ -232,8 +344,6 @@ static void begin(struct sink *s, const struct replay *r, const struct cell *con
 
 	snprintf(why, sizeof(why), "replay of %s", r->id);
 	s->type->begin(s, &info);
-	if (s->type->start)
-		s->type->start(s, &r->cell);
 }
 
 static void finish(struct sink *s, const struct cell_result *res, uint64_t wall_ns)
@@ -279,22 +389,24 @@ static int exit_code(const struct cell_result *res, const struct replay_outcome 
 	return res->verdict == VERDICT_INCONCLUSIVE ? EXIT_INCONCLUSIVE : EXIT_PASSED;
 }
 
-static int run_it(const struct replay *r, const struct replay_args *a, int *ret_signal,
-		  struct err *e)
+static int run_it(struct course *c, struct err *e)
 {
 	SCOPED(cell_result_fini) struct cell_result res = { 0 };
 	SCOPED(sink_destroy) struct sink *s = NULL;
-	SCOPED(close_fd) int signals = common_signals(false, e);
 	SCOPED(buf_fini) struct buf b = { 0 };
+	const struct replay *r = c->replay;
+	const struct replay_args *a = c->args;
 	const struct cell *const cells[] = { &r->cell };
-	int inputs[] = { signals, -1 };
-	struct session_spec hooks = { .inputs = inputs,
-				      .on_input = take_signal,
-				      .ctx = ret_signal };
+	int inputs[] = { c->signals, -1 };
+	struct session_spec hooks = {
+		.inputs = inputs,
+		.on_input = take_signal,
+		.on_frozen = frozen,
+		.vm.gdb_path = c->gdb_dir[0] ? c->gdb_path : NULL,
+		.ctx = c,
+	};
 	uint64_t from = now_ns();
 
-	if (signals < 0)
-		return signals;
 	int err = sink_open(a->json ? "json" : "human", NULL, a->verbose, &s, e);
 	if (err < 0)
 		return err;
@@ -311,6 +423,25 @@ static int run_it(const struct replay *r, const struct replay_args *a, int *ret_
 	return code ? code : exit_code(&res, &o);
 }
 
+static int run_course(const struct replay *r, const struct replay_args *a, struct catalog *c,
+		      int *ret_signal, struct err *e)
+{
+	SCOPED(course_fini) struct course course = {
+		.replay = r,
+		.args = a,
+		.cache = catalog_dir(c),
+		.signals = common_signals(false, e),
+	};
+	int err = MIN(course.signals, 0);
+
+	if (!err && a->gdb)
+		err = make_gdb_dir(&course, e);
+	if (!err)
+		err = run_it(&course, e);
+	*ret_signal = course.signal;
+	return err;
+}
+
 static int replay_one(const char *name, const struct replay_args *a, struct catalog *c,
 		      int *ret_signal, struct err *e)
 {
@@ -318,6 +449,8 @@ static int replay_one(const char *name, const struct replay_args *a, struct cata
 	SCOPED(words_fini) struct words problems = { 0 };
 	int err = replay_open(c, name, &r, e);
 
+	if (!err && a->stop_at)
+		err = replay_stop_at(&r, a->stop_at, e);
 	if (err < 0)
 		return err;
 	probe_store_in(catalog_dir(c));
@@ -329,7 +462,7 @@ static int replay_one(const char *name, const struct replay_args *a, struct cata
 		say_problems(&r, &problems, a->json && stop);
 	if (stop && can_force)
 		fprintf(stderr, "--force goes on all the same; then the schedule may differ\n");
-	return stop ? EXIT_CANNOT_RUN : run_it(&r, a, ret_signal, e);
+	return stop ? EXIT_CANNOT_RUN : run_course(&r, a, c, ret_signal, e);
 }
 
 static int replay_main(void *args, int argc, char **argv)
@@ -344,6 +477,8 @@ static int replay_main(void *args, int argc, char **argv)
 		return cmd_usage_error(&cmd_replay, "needs %s", cmd_replay.usage);
 	if (argc && a->list)
 		return cmd_usage_error(&cmd_replay, "--list takes no run");
+	if (a->gdb && !a->stop_at)
+		return cmd_usage_error(&cmd_replay, "--gdb needs --stop-at");
 	int r = catalog_open(NULL, &c, &e);
 	if (!r && a->list) {
 		r = show_list(c, a->json, &b, &e);
@@ -361,6 +496,7 @@ static int replay_main(void *args, int argc, char **argv)
 static const struct cmd_example replay_examples[] = {
 	{ "ktstr replay last", "the newest run once more" },
 	{ "ktstr replay 1941ca", "the run whose id starts like this" },
+	{ "ktstr replay last --stop-at event:5120 --gdb", "freeze it there and look at it" },
 	{ "ktstr replay --list", "which runs there are" },
 	{ NULL, NULL },
 };

@@ -182,6 +182,14 @@ static void put_place(const struct sched_event *ev, struct buf *out)
 	buf_printf(out, "at %.9f s on cpu%u", (double)ev->ns / 1e9, ev->cpu);
 }
 
+void event_place_text(const struct events *s, size_t index, struct buf *out)
+{
+	buf_printf(out, "event %zu ", index);
+	put_place(&s->at[index], out);
+	buf_puts(out, ": ");
+	event_text(s, index, out);
+}
+
 /* @side is "was" or "now"; the place is left out where it was said already. */
 static void put_side(const char *side, const struct events *s, uint64_t index,
 		     const struct sched_event *said, struct buf *out)

@@ -45,6 +45,8 @@ struct events_diff events_compare_until(const struct events *was, const struct e
 					uint64_t limit);
 /* "switch worker[123] -> idle", with names as far as the events up to @index tell them. */
 void event_text(const struct events *s, size_t index, struct buf *out);
+/* "event 5120 at 3.201448012 s on cpu2: switch ..." */
+void event_place_text(const struct events *s, size_t index, struct buf *out);
 /* "event 5120 at 3.201448012 s on cpu2: was ..., now ..."; nothing for the same. */
 void events_diff_text(const struct events_diff *d, const struct events *was,
 		      const struct events *now, struct buf *out);

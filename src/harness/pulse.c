@@ -17,6 +17,13 @@ static void advance(struct pulse *p, uint64_t guest_ns, uint64_t now)
 	p->moved_at = now;
 }
 
+void pulse_rest(struct pulse *p, uint64_t now)
+{
+	p->moved_at = now;
+	p->ask_at = now + PULSE_ASK_NS;
+	p->asked_at = 0;
+}
+
 void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
 {
 	if (guest_ns <= p->guest_ns)

@@ -28,6 +28,8 @@ struct pulse {
 };
 
 void pulse_init(struct pulse *p, uint64_t now);
+/* The machine was frozen and goes on now: none of that time counts. */
+void pulse_rest(struct pulse *p, uint64_t now);
 /* The guest told its time. */
 void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now);
 /*

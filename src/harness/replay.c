@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/job.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "base/parse.h"
@@ -195,6 +196,90 @@ int replay_check(struct replay *r, struct catalog *c, struct words *ret, struct 
 	return ret->nr && ret->nr == versions;
 }
 
+/* ---- stopping ---- */
+
+static struct events recorded_events(const struct replay *r)
+{
+	const struct schedule_digest *d = &r->record.outcome.schedule;
+
+	return (struct events){ d->digest, d->events, (const struct sched_event *)r->events.at,
+				r->events.len / sizeof(struct sched_event) };
+}
+
+/* Writes over the digits that are there: a job of another length would be another run. */
+static int overwrite(char *job, const char *key, uint64_t v, struct err *e)
+{
+	char digits[JOB_STOP_WIDTH + 1];
+	char *at = strstr(job, key);
+
+	snprintf(digits, sizeof(digits), "%0*" PRIu64, JOB_STOP_WIDTH, v);
+	if (!at || strspn(at + strlen(key), "0123456789") != JOB_STOP_WIDTH)
+		return err_set(e, -ENOTSUP, "its guest was not prepared for a stop");
+	memcpy(at + strlen(key), digits, JOB_STOP_WIDTH);
+	return 0;
+}
+
+static int stop_at_event(struct replay *r, uint64_t n, struct err *e)
+{
+	const struct events all = recorded_events(r);
+
+	if (n >= all.total)
+		return err_set(e, -EINVAL, "it has %" PRIu64 " events, the last one is %" PRIu64,
+			       all.total, all.total ? all.total - 1 : 0);
+	r->stop = (struct replay_stop){ true, n, n < all.nr };
+	return overwrite(r->record.machine.job, "\nstop_event=", n, e);
+}
+
+static int stop_at_time(struct replay *r, uint64_t ns, struct err *e)
+{
+	const struct schedule_digest *d = &r->record.outcome.schedule;
+	const struct events all = recorded_events(r);
+	size_t n = 0;
+
+	while (n < all.nr && all.at[n].ns < ns)
+		n++;
+	if (ns > d->end_ns || n == all.total)
+		return err_set(e, -EINVAL,
+			       "its last event is before that, its schedule ends at %.9f s",
+			       (double)d->end_ns / 1e9);
+	r->stop = (struct replay_stop){ true, n, n < all.nr };
+	return overwrite(r->record.machine.job, "\nstop_ns=", ns, e);
+}
+
+int replay_stop_at(struct replay *r, const char *where, struct err *e)
+{
+	static const char event[] = "event:";
+	const struct schedule_digest *d = &r->record.outcome.schedule;
+	uint64_t v;
+	int err;
+
+	if (!d->have)
+		err = err_set(e, -ENOTSUP, "it has no schedule%s%s", *d->why_not ? ": " : "",
+			      d->why_not);
+	else if (!d->stop_at)
+		err = err_set(e, -ENOTSUP, "its kernel does not tell where it can be stopped");
+	else if (!strncmp(where, event, sizeof(event) - 1) &&
+		 parse_u64(where + sizeof(event) - 1, &v) == 0)
+		err = stop_at_event(r, v, e);
+	else if (parse_duration(where, &v) == 0)
+		err = stop_at_time(r, v, e);
+	else
+		err = err_set(e, -EINVAL, "neither a time (3.2s) nor event:N");
+	if (err < 0)
+		err_frame(e, "run %s: stop at %.60s", r->id, where);
+	return err;
+}
+
+void replay_stop_text(const struct replay *r, struct buf *out)
+{
+	const struct events all = recorded_events(r);
+
+	if (r->stop.known)
+		event_place_text(&all, (size_t)r->stop.event, out);
+	else
+		buf_printf(out, "an event after the first %zu, which were kept", all.nr);
+}
+
 /* ---- running ---- */
 
 static uint64_t job_ms(const char *text)
@@ -241,6 +326,8 @@ int replay_run(const struct replay *r, const struct session_spec *hooks, struct 
 	spec.vm.accel = VM_ACCEL_TCG;
 	spec.vm.time = VM_TIME_VIRTUAL;
 	spec.vm.pace = (struct pace){ m->rate_shift, m->turn_us };
+	spec.vm.freeze_at = r->stop.wanted ? r->record.outcome.schedule.stop_at : 0;
+	spec.vm.gdb_path = hooks->vm.gdb_path;
 	spec.again = &r->source;
 	spec.limits = limits_of(r);
 	int err = session_run(&spec, ret, NULL, e);
@@ -254,14 +341,6 @@ int replay_run(const struct replay *r, const struct session_spec *hooks, struct 
 }
 
 /* ---- comparing ---- */
-
-static struct events recorded_events(const struct replay *r)
-{
-	const struct schedule_digest *d = &r->record.outcome.schedule;
-
-	return (struct events){ d->digest, d->events, (const struct sched_event *)r->events.at,
-				r->events.len / sizeof(struct sched_event) };
-}
 
 static struct events events_of(const struct cell_result *now)
 {
@@ -283,6 +362,10 @@ struct replay_outcome replay_compare(const struct replay *r, const struct cell_r
 		struct events a = recorded_events(r), b = events_of(now);
 
 		o.diff = events_compare(&a, &b);
+		if (o.diff.verdict != EVENTS_SAME && r->stop.wanted && r->stop.known) {
+			o.until_stop = true;
+			o.diff = events_compare_until(&a, &b, r->stop.event + 1);
+		}
 		o.same = o.same_verdict && o.diff.verdict == EVENTS_SAME;
 	} else {
 		/* the guest's last sign of life: a panic, say, has to come at the same nanosecond */
@@ -322,6 +405,11 @@ void replay_tell(const struct replay *r, const struct cell_result *now,
 
 	if (!o->by_schedule) {
 		tell_ends(was, now, o->same, out);
+	} else if (o->diff.verdict == EVENTS_SAME && o->until_stop) {
+		buf_printf(out,
+			   "same schedule up to event %" PRIu64
+			   ", where it was stopped; then another one",
+			   r->stop.event);
 	} else if (o->diff.verdict == EVENTS_SAME) {
 		buf_printf(out, "same schedule: %016" PRIx64 " (%" PRIu64 " events)", b.digest,
 			   b.total);

@@ -11,6 +11,13 @@
 struct catalog;
 struct err;
 
+/* Where to freeze it. @event is what the record says that will be, or its number of events kept. */
+struct replay_stop {
+	bool wanted;
+	uint64_t event;
+	bool known; /* the event is one of those that were kept */
+};
+
 struct replay {
 	char id[RUN_ID_LEN + 1];
 	struct run_record record;
@@ -21,6 +28,7 @@ struct replay {
 	struct session_source source;
 	const struct vm_backend *backend;
 	struct vm_about about;
+	struct replay_stop stop;
 	struct cell cell; /* points into the record */
 };
 
@@ -36,6 +44,14 @@ int replay_open(struct catalog *c, const char *name, struct replay *ret, struct 
  */
 int replay_check(struct replay *r, struct catalog *c, struct words *ret, struct err *e);
 
+/*
+ * Makes it freeze at @where: "event:N", or a time of the guest ("3.2s"), which means the first event
+ * not before it. -EINVAL: no such place; -ENOTSUP: the record cannot be stopped.
+ */
+int replay_stop_at(struct replay *r, const char *where, struct err *e);
+/* "event 5120 at 3.201448012 s on cpu2: switch ...", as recorded. */
+void replay_stop_text(const struct replay *r, struct buf *out);
+
 /* Runs it; @hooks gives the streams and inputs and is otherwise ignored. */
 int replay_run(const struct replay *r, const struct session_spec *hooks, struct cell_result *ret,
 	       struct err *e);
@@ -45,6 +61,7 @@ struct replay_outcome {
 	bool same;	  /* as far as can be told */
 	bool by_schedule; /* there are two schedules to compare */
 	bool same_verdict;
+	bool until_stop; /* only what was before the stop was compared: it differs later */
 	struct events_diff diff;
 };
 struct replay_outcome replay_compare(const struct replay *r, const struct cell_result *now);

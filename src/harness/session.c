@@ -170,6 +170,16 @@ static int open_input(struct session *s, struct err *e)
 	return s->spec->on_ready ? s->spec->on_ready(s->spec->ctx, s, e) : 0;
 }
 
+static int pass_freeze(struct session *s, uint32_t cpu, struct err *e)
+{
+	int r = s->spec->on_frozen ? s->spec->on_frozen(s->spec->ctx, cpu, e) : 0;
+
+	if (!r)
+		r = vm_resume(s->vm, e);
+	pulse_rest(&s->pulse, now_ns());
+	return r == -ESRCH ? 0 : r; /* it ended meanwhile: vm_next() says how */
+}
+
 static int handle(struct session *s, const struct vm_event *ev, uint64_t now, struct err *e)
 {
 	const struct session_spec *spec = s->spec;
@@ -194,6 +204,8 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 		return spec->on_ready && s->input_open ? spec->on_ready(spec->ctx, s, e) : 0;
 	case VM_EVENT_WATCHED:
 		return spec->on_input ? spec->on_input(spec->ctx, s, ev->fd, e) : 0;
+	case VM_EVENT_FROZEN:
+		return pass_freeze(s, ev->cpu, e);
 	case VM_EVENT_STOPPED:
 		watch_stopped(&s->watch, &ev->stop, now);
 		return 0;

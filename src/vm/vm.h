@@ -52,6 +52,14 @@ struct vm_config {
 	struct pace pace;  /* of virtual time */
 	bool fed; /* virtual time: the caller will send to link or tty, which ends exactness */
 	const char *emulator; /* path of QEMU, NULL = found on PATH */
+	/*
+	 * A guest address whose execution by any CPU freezes the machine, once: VM_EVENT_FROZEN.
+	 * Until then the guest cannot tell, so in virtual time it does what it would have done. 0 =
+	 * none.
+	 */
+	uint64_t freeze_at;
+	const char *
+		gdb_path; /* socket, made here, where a gdb may come to a frozen machine; NULL = none */
 };
 
 enum vm_event_kind {
@@ -62,6 +70,7 @@ enum vm_event_kind {
 	VM_EVENT_TTY,	      /* bytes of the interactive port */
 	VM_EVENT_LINK_READY,  /* all that vm_link_send() had queued is on its way */
 	VM_EVENT_WATCHED,     /* a descriptor given to vm_watch() is readable or hung up */
+	VM_EVENT_FROZEN,      /* at vm_config.freeze_at; vm_resume() lets it go on */
 	VM_EVENT_STOPPED,     /* the machine has ended; see struct vm_stop; last event */
 };
 
@@ -84,6 +93,7 @@ struct vm_event {
 	const void *data; /* CONSOLE, LINK, TTY: borrowed until the next call */
 	size_t len;
 	int fd;		     /* WATCHED */
+	uint32_t cpu;	     /* FROZEN: the one that came there */
 	struct vm_stop stop; /* STOPPED */
 };
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -190,6 +191,44 @@ static void do_self(const char *v)
 	say(QEMU_FD_CONSOLE, line);
 }
 
+/* The stub's end of the line: what QEMU was given, or who comes to it. */
+static int gdb_fd(void)
+{
+	static int fd = -1;
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	if (fd >= 0)
+		return fd;
+	getsockopt(QEMU_FD_GDB, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len);
+	fd = listens ? accept(QEMU_FD_GDB, NULL, NULL) : QEMU_FD_GDB;
+	return fd;
+}
+
+/* Bytes as they are. */
+static void do_stub(const char *v)
+{
+	say(gdb_fd(), v);
+}
+
+/* Tells the console what packet came, and answers it. */
+static void do_gdb(const char *v)
+{
+	char c = 0, line[200];
+	uint8_t sum = 0;
+
+	while (c != '$')
+		if (read_full(gdb_fd(), &c, 1) < 0)
+			exit(97);
+	while (read_full(gdb_fd(), &c, 1) == 0 && c != '#')
+		say(QEMU_FD_CONSOLE, (char[]){ c, 0 });
+	say(QEMU_FD_CONSOLE, "\n");
+	for (const char *p = v; *p; p++)
+		sum = (uint8_t)(sum + (uint8_t)*p);
+	snprintf(line, sizeof(line), "+$%s#%02x", v, sum);
+	say(gdb_fd(), line);
+}
+
 static void do_close(const char *v)
 {
 	int fd = !strcmp(v, "link") ? QEMU_FD_LINK : QEMU_FD_QMP;
@@ -223,7 +262,8 @@ static const struct {
 	{ "event", do_event },	   { "status", do_status }, { "serve", do_serve },
 	{ "echo", do_echo },	   { "flood", do_flood },   { "complain", do_complain },
 	{ "ram", do_ram },	   { "self", do_self },	    { "close", do_close },
-	{ "hang", do_hang },	   { "die", do_die },	    { "exit", do_exit },
+	{ "gdb", do_gdb },	   { "stub", do_stub },	    { "hang", do_hang },
+	{ "die", do_die },	   { "exit", do_exit },
 };
 
 static void play(char *word)

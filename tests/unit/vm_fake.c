@@ -91,11 +91,13 @@ void fake_start(struct fake *f)
 
 static void note(struct fake *f, const struct vm_event *ev)
 {
-	static const char letters[] = "-clxtrws"; /* by kind */
+	static const char letters[] = "-clxtrwfs"; /* by kind */
 	size_t n = strlen(f->order);
 
 	if (n + 1 < sizeof(f->order) && (!n || f->order[n - 1] != letters[ev->kind]))
 		f->order[n] = letters[ev->kind];
+	if (ev->kind == VM_EVENT_FROZEN)
+		f->cpu = ev->cpu;
 	if (ev->kind == VM_EVENT_STOPPED)
 		f->stop = ev->stop;
 	else if (ev->len)

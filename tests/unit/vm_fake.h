@@ -16,6 +16,7 @@ struct fake {
 	struct buf bytes[VM_EVENT_STOPPED]; /* by kind of event */
 	char order[64];			    /* one letter per event, repeated ones once */
 	struct vm_stop stop;
+	uint32_t cpu; /* of the last VM_EVENT_FROZEN */
 };
 
 /* A machine of 2 CPUs and 64 MiB that acts out @script. */

@@ -193,6 +193,18 @@ static void add_ports(const struct qemu_shape *s, struct arglist *a)
 	arglist_add(a, "virtserialport,bus=vs.0,nr=1,chardev=link,name=" LINK_PORT_NAME);
 }
 
+static void add_gdb(const struct qemu_shape *s, struct arglist *a)
+{
+	if (!s->gdb)
+		return;
+	arglist_add(a, "-S");
+	arglist_add(a, "-chardev");
+	arglist_add(a, "socket,id=gdb,fd=%u%s", QEMU_FD_GDB,
+		    s->gdb_listens ? ",server=on,wait=off" : "");
+	arglist_add(a, "-gdb");
+	arglist_add(a, "chardev:gdb");
+}
+
 static void add_kernel(const struct qemu_shape *s, struct arglist *a)
 {
 	SCOPED(buf_fini) struct buf words = { 0 };
@@ -290,5 +302,6 @@ int qemu_args(const struct qemu_shape *s, struct arglist *out)
 	add_topology(s, out);
 	add_kernel(s, out);
 	add_ports(s, out);
+	add_gdb(s, out);
 	return out->text.bad;
 }

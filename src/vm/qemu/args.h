@@ -28,6 +28,7 @@ enum qemu_fd {
 	QEMU_FD_INITRD,
 	QEMU_FD_DTB,
 	QEMU_FD_RAM, /* all of it; nodes are ranges of it */
+	QEMU_FD_GDB,
 	NR_QEMU_FDS,
 };
 
@@ -40,6 +41,8 @@ struct qemu_shape {
 	bool tty;
 	bool verbose;
 	bool initrd;
+	bool gdb,
+		gdb_listens; /* wait at start for a gdb: that of QEMU_FD_GDB, or who comes to it */
 	bool virtual_time;
 	bool fed; /* virtual time: ports take input, at the price of exactness */
 	struct pace pace;

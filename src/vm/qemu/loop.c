@@ -83,6 +83,8 @@ static bool on_port(struct qemu *q, enum qemu_port n, uint32_t events, struct vm
 	}
 	if (!(events & ~(uint32_t)EPOLLOUT))
 		return false;
+	if (n == PORT_GDB)
+		return gdb_read(q, ret);
 	if (n != PORT_QMP)
 		return read_stream(q, n, ret);
 	control_read(q);

@@ -15,7 +15,7 @@
 
 static const char *const port_names[NR_PORTS] = {
 	[PORT_QMP] = "QMP", [PORT_CONSOLE] = "console", [PORT_LINK] = "link",
-	[PORT_TTY] = "tty", [PORT_STDERR] = "stderr",
+	[PORT_TTY] = "tty", [PORT_STDERR] = "stderr",	[PORT_GDB] = "gdb",
 };
 
 static int port_epoll(struct qemu *q, enum qemu_port n, int op)
@@ -26,7 +26,7 @@ static int port_epoll(struct qemu *q, enum qemu_port n, int op)
 	return epoll_ctl(q->epoll, op, p->fd, &ev) < 0 ? -errno : 0;
 }
 
-static void port_close(struct port *p)
+void port_close(struct port *p)
 {
 	close_fd(&p->fd); /* leaves the epoll set with it */
 	close_fd(&p->theirs);
@@ -49,6 +49,15 @@ static bool is_file(const struct qemu *q, enum qemu_port n)
 	return qemu_ports_are_files(&q->shape) && (n == PORT_CONSOLE || n == PORT_LINK);
 }
 
+int port_watch(struct qemu *q, enum qemu_port n, struct err *e)
+{
+	if (fcntl(q->port[n].fd, F_SETFL, O_NONBLOCK) < 0)
+		return err_sys(e, -errno, "qemu: channel for %s", port_names[n]);
+	int r = port_epoll(q, n, EPOLL_CTL_ADD);
+
+	return r < 0 ? err_sys(e, r, "qemu: watching %s", port_names[n]) : 0;
+}
+
 static int port_open(struct qemu *q, enum qemu_port n, struct err *e)
 {
 	struct port *p = &q->port[n];
@@ -63,16 +72,13 @@ static int port_open(struct qemu *q, enum qemu_port n, struct err *e)
 		return err_sys(e, -errno, "qemu: channel for %s", port_names[n]);
 	p->fd = fd[0];
 	p->theirs = fd[1];
-	if (fcntl(p->fd, F_SETFL, O_NONBLOCK) < 0)
-		return err_sys(e, -errno, "qemu: channel for %s", port_names[n]);
-	r = port_epoll(q, n, EPOLL_CTL_ADD);
-	return r < 0 ? err_sys(e, r, "qemu: watching %s", port_names[n]) : 0;
+	return port_watch(q, n, e);
 }
 
 int ports_create(struct qemu *q, struct err *e)
 {
 	for (enum qemu_port n = 0; n < NR_PORTS; n++) {
-		if (n == PORT_TTY && !q->shape.tty)
+		if ((n == PORT_TTY && !q->shape.tty) || (n == PORT_GDB && !q->shape.gdb))
 			continue;
 		int r = port_open(q, n, e);
 		if (r < 0)

@@ -50,6 +50,7 @@ static void qemu_destroy(struct vm *vm)
 		qemu_kill(vm);
 		qemu_reap(q);
 	}
+	gdb_close(q);
 	ports_destroy(q);
 	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
 		close_fd(&q->sched_fd[i]);
@@ -99,6 +100,8 @@ static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *e
 		.tty = cfg->tty,
 		.verbose = cfg->verbose,
 		.initrd = cfg->initrd_fd >= 0,
+		.gdb = cfg->freeze_at,
+		.gdb_listens = cfg->freeze_at && cfg->gdb_path,
 		.virtual_time = cfg->time == VM_TIME_VIRTUAL,
 		.fed = cfg->fed || cfg->tty,
 		.pace = cfg->pace,
@@ -179,12 +182,14 @@ static int create_ram(struct qemu *q, struct err *e)
 	return 0;
 }
 
-static int create_channels(struct qemu *q, struct err *e)
+static int create_channels(struct qemu *q, const struct vm_config *cfg, struct err *e)
 {
 	q->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (q->epoll < 0)
 		return err_sys(e, -errno, "event queue");
-	return ports_create(q, e);
+	int r = ports_create(q, e);
+
+	return r < 0 ? r : gdb_open(q, cfg, e);
 }
 
 static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err *e)
@@ -212,7 +217,7 @@ static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err 
 	if (!r)
 		r = create_ram(q, e);
 	if (!r)
-		r = create_channels(q, e);
+		r = create_channels(q, cfg, e);
 	if (r < 0)
 		return r;
 	*ret = &hand_over(q)->vm;
@@ -230,6 +235,7 @@ static void list_fds(const struct qemu *q, int fds[NR_QEMU_FDS])
 	fds[QEMU_FD_KERNEL] = q->kernel_fd;
 	fds[QEMU_FD_INITRD] = q->initrd_fd;
 	fds[QEMU_FD_DTB] = q->dtb_fd;
+	fds[QEMU_FD_GDB] = q->port[PORT_GDB].theirs;
 	fds[QEMU_FD_RAM] = q->ram_fd;
 }
 
@@ -256,6 +262,8 @@ static int qemu_start(struct vm *vm, struct err *e)
 	int r = control_send(q, QMP_CMD_CAPABILITIES, NULL, e);
 	if (!r)
 		r = control_send(q, QMP_CMD_CPUS, &q->tids_id, e);
+	if (!r)
+		r = gdb_start(q, e);
 	if (r < 0)
 		return r;
 	list_fds(q, fds);

@@ -12,6 +12,7 @@
 #include "base/parse.h"
 #include "vm/qemu/args.h"
 #include "vm/qemu/qmp.h"
+#include "vm/qemu/rsp.h"
 #include "vm/vm.h"
 
 enum qemu_port {
@@ -20,6 +21,7 @@ enum qemu_port {
 	PORT_LINK,
 	PORT_TTY,
 	PORT_STDERR,
+	PORT_GDB,
 	NR_PORTS,
 };
 
@@ -58,6 +60,16 @@ struct qemu_end {
 	uint64_t deadline_ns; /* the process has to be gone by then, 0 = no reason to wait */
 };
 
+/* How far the freezing of a machine has come (gdb.c). */
+struct gdb_link {
+	enum { GDB_OFF, GDB_SETTING, GDB_RUNNING, GDB_CLEARING, GDB_FROZEN } state;
+	bool told; /* VM_EVENT_FROZEN was */
+	uint64_t at;
+	uint32_t cpu;
+	char *path; /* of the socket, NULL = nobody else can come */
+	struct rsp_parser in;
+};
+
 struct qemu {
 	struct vm vm;
 	struct qemu_shape shape;
@@ -83,6 +95,7 @@ struct qemu {
 	bool link_lost_due;
 	bool link_ready_due; /* the send queue of the link has run empty */
 	struct qemu_end end;
+	struct gdb_link gdb;
 	int32_t tid[TOPO_MAX_CPUS];  /* host threads of vCPUs */
 	uint32_t nr_tids, tids_id;   /* and the question about them */
 	int sched_fd[TOPO_MAX_CPUS]; /* their schedstat files, -1 = not open */
@@ -97,6 +110,9 @@ static inline struct qemu *qemu_of(struct vm *vm)
 /* port.c: bytes in and out. */
 int ports_create(struct qemu *q, struct err *e);
 void ports_destroy(struct qemu *q);
+void port_close(struct port *p);
+/* Makes a port that has its descriptors part of what is waited for. */
+int port_watch(struct qemu *q, enum qemu_port n, struct err *e);
 /* Queues and sends what can be sent now. -ENOBUFS beyond the limit, -EPIPE when closed. */
 int port_send(struct qemu *q, enum qemu_port n, const void *data, size_t len, struct err *e);
 int port_flush(struct qemu *q, enum qemu_port n);
@@ -116,6 +132,14 @@ void qemu_give_up(struct qemu *q, const char *fmt, ...) __attribute__((format(pr
 
 /* Virtual time; see vm_clock(). */
 int control_clock(struct vm *vm, uint64_t *ret_ns, struct err *e);
+
+/* gdb.c: see vm_config.freeze_at. */
+int gdb_open(struct qemu *q, const struct vm_config *cfg, struct err *e);
+void gdb_close(struct qemu *q);
+/* Before QEMU runs: what is to be said to it first. */
+int gdb_start(struct qemu *q, struct err *e);
+/* Reads what is there; true with the event that the machine is frozen. */
+bool gdb_read(struct qemu *q, struct vm_event *ret);
 
 /* loop.c */
 int qemu_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);

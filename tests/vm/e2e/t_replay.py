@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """ktstr replay: a recorded run is the same run again, and what stands in the way is named."""
-import hashlib, json, os, re, shutil
+import hashlib, json, os, re, shlex, shutil, signal, subprocess
 
-from harness import case, text
+from harness import Skip, case, text
 
 SHORT = ("--time", "virtual", "--seed", "7", "--duration", "500ms")
 
@@ -167,7 +167,6 @@ def a_changed_event_is_named(box):
     run = record(box, "-s", "eevdf")["run"]
     at = os.path.join(cache, "runs", run, "events.zst")
     if not shutil.which("zstd"):
-        from harness import Skip
         raise Skip("zstd is not installed")
     os.system(f"zstd -dq {at} -o {box.path('plain')}")
     with open(box.path("plain"), "rb") as f:
@@ -178,3 +177,63 @@ def a_changed_event_is_named(box):
     os.system(f"zstd -qf {box.path('plain')} -o {at}")
     d = box.run("replay", run, "--json").expect(1, "another schedule: event 100 at ", "was ", "now ")
     assert replayed(d)["first_difference"] == 100 and not replayed(d)["same"], d
+
+
+@case(limit=240)
+def a_replay_is_the_same_run_up_to_where_it_is_stopped(box):
+    own_cache(box)
+    cell = record(box, "-s", "scx_ktstr")
+    last = cell["schedule"]["events"] - 1
+    d = box.run("replay", "last", "--stop-at", "event:200", "--json").expect(0)
+    stop = [json.loads(l) for l in text(d.out).splitlines() if '"frozen"' in l]
+    assert len(stop) == 1 and stop[0]["index"] == 200 and stop[0]["at"].startswith("event 200 at "), d
+    assert f" s on cpu{stop[0]['cpu']}: " in stop[0]["at"], "frozen by another CPU than the event's"
+    assert replayed(d)["same"], d
+    # in seconds, just before the event of which we know the time
+    at = float(re.search(r" at ([0-9.]+) s ", stop[0]["at"]).group(1))
+    box.run("replay", "last", "--stop-at", f"{at:.9f}s").expect(0, "frozen by cpu", " at event 200 at ", "same schedule")
+    # nothing comes after the last one that a stop could change
+    box.run("replay", "last", "--stop-at", f"event:{last}").expect(
+        0, f"at event {last} at ", "same schedule: " + cell["schedule"]["digest"])
+    box.run("replay", "last", "--stop-at", f"event:{last + 1}").expect(3, f"it has {last + 1} events")
+    box.run("replay", "last", "--stop-at", "1h").expect(3, "its schedule ends at")
+    box.run("replay", "last", "--stop-at", "event:x").expect(3, "neither a time")
+    box.run("replay", "last", "--gdb").expect(3, "--gdb needs --stop-at")
+
+
+def gdb_command(p):
+    for line in p.stdout:
+        found = re.search("^gdb (.*)$", line.decode())
+        if found:
+            return found.group(1)
+    raise AssertionError("no gdb command was printed")
+
+
+@case(limit=240)
+def a_gdb_looks_at_the_frozen_guest(box):
+    own_cache(box)
+    if not shutil.which("gdb"):
+        raise Skip("gdb is not installed")
+    cell = record(box, "-s", "eevdf")
+    p = box.start("replay", "last", "--stop-at", "event:100", "--gdb", stdin=subprocess.PIPE)
+    args = shlex.split(gdb_command(p))
+    g = subprocess.run(["gdb", "-nx", "-batch", *args, "-ex", "p/x $pc", "-ex", "info threads"],
+                       capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    said = text(g.stdout)
+    assert f"0x{int(cell['schedule']['stop_at'], 16):x}" in said and "CPU#1" in said, (said, text(g.stderr))
+    out, err = p.communicate(b"\n", timeout=100)
+    assert p.returncode == 0 and b"same schedule up to event 100" in out, (out, err)
+    assert not os.path.exists(os.path.dirname(re.search("remote ([^ ]*)", " ".join(args)).group(1)))
+
+
+@case(limit=240)
+def an_interrupted_stop_leaves_nothing(box):
+    own_cache(box)
+    record(box, "-s", "eevdf")
+    p = box.start("replay", "last", "--stop-at", "event:100", "--gdb", stdin=subprocess.PIPE)
+    path = re.search("remote ([^ ']*)", gdb_command(p)).group(1)
+    assert os.path.exists(path)
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=20)
+    assert p.returncode == 130, p.returncode
+    assert not os.path.exists(os.path.dirname(path))
