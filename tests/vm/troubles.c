@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /* Tests that go wrong in every way a test can; tests/vm/e2e says what each must be called. */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -15,6 +16,18 @@ KTSTR_TEST(never_ends, .summary = "the body waits for ever", .topology = "1n1l1c
 {
 	for (;;)
 		pause();
+}
+
+/* Above init, and for ever: on one CPU nothing else runs any more. */
+KTSTR_TEST(hangs, .summary = "the body takes the only CPU for itself", .topology = "1n1l1c1t")
+{
+	const struct sched_param most = { .sched_priority = 99 };
+	FILE *f = fopen("/proc/sys/kernel/sched_rt_runtime_us", "w");
+
+	ktstr_expect_true(t, f && fputs("-1", f) >= 0 && !fclose(f));
+	ktstr_expect_eq(t, sched_setscheduler(0, SCHED_FIFO, &most), 0);
+	for (;;)
+		;
 }
 
 KTSTR_TEST(loses_its_link, .summary = "the body takes the link's device away",
