@@ -80,6 +80,16 @@ static void say_death(const struct qemu *q, struct vm_stop *ret)
 		snprintf(ret->text + n, sizeof(ret->text) - n, "; %s", remedy);
 }
 
+/*
+ * QEMU tells events only to who has said hello, and a guest may be quicker than that. By itself and
+ * without trouble QEMU exits only for its guest.
+ */
+static bool ended_before_talking(const struct qemu *q)
+{
+	return !q->qmp_answered && !q->end.failed[0] && WIFEXITED(q->end.status) &&
+	       !WEXITSTATUS(q->end.status) && !q->complaints.len;
+}
+
 void qemu_explain(const struct qemu *q, struct vm_stop *ret)
 {
 	*ret = (struct vm_stop){ .kind = VM_STOP_BACKEND_DIED, .exit_status = q->end.status };
@@ -92,6 +102,11 @@ void qemu_explain(const struct qemu *q, struct vm_stop *ret)
 			continue;
 		ret->kind = ends[i].kind;
 		snprintf(ret->text, sizeof(ret->text), "%s", ends[i].text);
+		return;
+	}
+	if (ended_before_talking(q)) {
+		ret->kind = VM_STOP_RESET;
+		snprintf(ret->text, sizeof(ret->text), "the guest ended the machine at once");
 		return;
 	}
 	if (!q->end.failed[0]) {

@@ -82,7 +82,7 @@ def a_guest_that_nothing_will_wake_is_named(box):
     with open(kernel, "wb") as f:
         f.write(kernels.tiny("arm64", "sleeps"))
     d = box.run("run", "--arch", "arm64", *VIRTUAL, "-k", kernel, "--", "true").expect(
-        125, "all its vCPUs sleep and nothing will wake them before init was reached; it printed nothing")
+        125, "init was never reached: the guest hangs: all its vCPUs sleep and nothing will wake them; it printed")
     assert d.seconds < 20, d
 
 
