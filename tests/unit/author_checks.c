@@ -12,7 +12,7 @@
 
 /* --- histogram ---------------------------------------------------------------------------- */
 
-static void histogram_buckets_are_narrow_and_without_holes(void **state)
+TEST(histogram_buckets_are_narrow_and_without_holes)
 {
 	for (uint32_t i = 0; i + 1 < HIST_BUCKETS; i++) {
 		uint64_t lower = i ? hist_upper(i - 1) + 1 : 0, upper = hist_upper(i);
@@ -25,7 +25,7 @@ static void histogram_buckets_are_narrow_and_without_holes(void **state)
 	assert_int_equal(hist_index(UINT64_MAX), HIST_BUCKETS - 1);
 }
 
-static void percentiles_are_nearest_rank_within_the_bucket_error(void **state)
+TEST(percentiles_are_nearest_rank_within_the_bucket_error)
 {
 	static struct hist h, other;
 
@@ -44,7 +44,7 @@ static void percentiles_are_nearest_rank_within_the_bucket_error(void **state)
 	assert_int_equal(hist_quantile(&h, 0), 1000 + 7); /* the end of the first one's bucket */
 }
 
-static void the_slowest_sample_is_kept_exactly(void **state)
+TEST(the_slowest_sample_is_kept_exactly)
 {
 	static struct hist h;
 
@@ -57,7 +57,7 @@ static void the_slowest_sample_is_kept_exactly(void **state)
 
 /* --- limits ------------------------------------------------------------------------------- */
 
-static void limits_start_from_the_defaults_and_are_strict(void **state)
+TEST(limits_start_from_the_defaults_and_are_strict)
 {
 	static const char *const bad[] = { "progress",	    "nonsense=1",    "progress=",
 					   "progress=x",    "max_gap_ms=1x", "isolation=-1",
@@ -83,7 +83,7 @@ static void limits_start_from_the_defaults_and_are_strict(void **state)
 
 /* --- shares ------------------------------------------------------------------------------- */
 
-static void capacity_is_divided_by_weight_and_never_beyond_demand(void **state)
+TEST(capacity_is_divided_by_weight_and_never_beyond_demand)
 {
 	struct share s[] = {
 		{ .parent = -1, .weight = 100, .wanted = 4 },
@@ -100,7 +100,7 @@ static void capacity_is_divided_by_weight_and_never_beyond_demand(void **state)
 	assert_true(s[1].entitled > 2.999 && s[1].entitled < 3.001);
 }
 
-static void nested_shares_come_out_of_the_parents_share(void **state)
+TEST(nested_shares_come_out_of_the_parents_share)
 {
 	struct share s[] = {
 		{ .parent = -1, .weight = 100, .wanted = 8 }, /* a */
@@ -200,7 +200,7 @@ static void starve(struct worker_stats *w)
 	};
 }
 
-static void a_well_treated_load_passes_every_check(void **state)
+TEST_WITH(a_well_treated_load_passes_every_check, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -212,7 +212,7 @@ static void a_well_treated_load_passes_every_check(void **state)
 	assert_int_equal(w->found.nr, 0);
 }
 
-static void a_starved_cgroup_is_named_with_what_it_waited_for(void **state)
+TEST_WITH(a_starved_cgroup_is_named_with_what_it_waited_for, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -234,7 +234,7 @@ static void a_starved_cgroup_is_named_with_what_it_waited_for(void **state)
 			    "cg_1 starved: its 2 workers did not run in 2.00 s although runnable");
 }
 
-static void one_stalled_worker_leads_over_the_unfairness_it_causes(void **state)
+TEST_WITH(one_stalled_worker_leads_over_the_unfairness_it_causes, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -250,7 +250,7 @@ static void one_stalled_worker_leads_over_the_unfairness_it_causes(void **state)
 			    "instead of 2.00 s at weight 100 (limit 20 %)");
 }
 
-static void a_gap_says_who_how_long_where_and_when(void **state)
+TEST_WITH(a_gap_says_who_how_long_where_and_when, set_up, tear_down)
 {
 	struct world *w = *state;
 	struct worker_stats *late = &w->worker[0][1];
@@ -271,7 +271,7 @@ static void a_gap_says_who_how_long_where_and_when(void **state)
 	assert_int_equal(judge(w, "max_gap_ms=1500"), OUTCOME_PASS);
 }
 
-static void a_victim_of_its_partner_is_not_blamed_first(void **state)
+TEST_WITH(a_victim_of_its_partner_is_not_blamed_first, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -290,7 +290,7 @@ static void a_victim_of_its_partner_is_not_blamed_first(void **state)
 	assert_int_equal(judge(w, "progress=off"), OUTCOME_PASS);
 }
 
-static void an_excursion_from_the_cpuset_is_found(void **state)
+TEST_WITH(an_excursion_from_the_cpuset_is_found, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -303,7 +303,7 @@ static void an_excursion_from_the_cpuset_is_found(void **state)
 	assert_int_equal(judge(w, "isolation=off"), OUTCOME_PASS);
 }
 
-static void weights_decide_what_is_fair(void **state)
+TEST_WITH(weights_decide_what_is_fair, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -321,7 +321,7 @@ static void weights_decide_what_is_fair(void **state)
 	assert_int_equal(judge(w, "max_unfair_pct=1"), OUTCOME_PASS);
 }
 
-static void who_wants_little_is_owed_little(void **state)
+TEST_WITH(who_wants_little_is_owed_little, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -332,7 +332,7 @@ static void who_wants_little_is_owed_little(void **state)
 	assert_int_equal(judge(w, "max_unfair_pct=1"), OUTCOME_PASS);
 }
 
-static void shares_that_cannot_be_compared_are_inconclusive(void **state)
+TEST_WITH(shares_that_cannot_be_compared_are_inconclusive, set_up, tear_down)
 {
 	struct world *w = *state;
 	static const char *const why[] = {
@@ -367,7 +367,7 @@ static void shares_that_cannot_be_compared_are_inconclusive(void **state)
 			    "fairness could not be judged: no two cgroups with workers share CPUs");
 }
 
-static void cgroups_on_disjoint_cpus_do_not_compete(void **state)
+TEST_WITH(cgroups_on_disjoint_cpus_do_not_compete, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -379,7 +379,7 @@ static void cgroups_on_disjoint_cpus_do_not_compete(void **state)
 			 OUTCOME_INCONCLUSIVE);
 }
 
-static void spread_compares_the_workers_of_one_cgroup(void **state)
+TEST_WITH(spread_compares_the_workers_of_one_cgroup, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -397,7 +397,7 @@ static void spread_compares_the_workers_of_one_cgroup(void **state)
 	assert_string_equal(first(w), "could not judge spread: no cgroup has several workers");
 }
 
-static void throughput_and_rate_are_per_cpu_second(void **state)
+TEST_WITH(throughput_and_rate_are_per_cpu_second, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -416,7 +416,7 @@ static void throughput_and_rate_are_per_cpu_second(void **state)
 				      "two workers that used CPU time and did work");
 }
 
-static void wake_latency_is_judged_for_the_pool_and_for_each_worker(void **state)
+TEST_WITH(wake_latency_is_judged_for_the_pool_and_for_each_worker, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -440,7 +440,7 @@ static void wake_latency_is_judged_for_the_pool_and_for_each_worker(void **state
 				      "100500 wake-ups (limit 100 us, longest 60 ms)");
 }
 
-static void wake_latency_of_work_that_never_sleeps_is_inconclusive(void **state)
+TEST_WITH(wake_latency_of_work_that_never_sleeps_is_inconclusive, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -452,7 +452,7 @@ static void wake_latency_of_work_that_never_sleeps_is_inconclusive(void **state)
 			    "could not judge wake-up latency: no worker does work that is woken");
 }
 
-static void migrations_are_counted_per_worker_and_second(void **state)
+TEST_WITH(migrations_are_counted_per_worker_and_second, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -466,7 +466,7 @@ static void migrations_are_counted_per_worker_and_second(void **state)
 	assert_int_equal(judge(w, "max_migration_rate=10"), OUTCOME_INCONCLUSIVE);
 }
 
-static void without_workers_nothing_is_found(void **state)
+TEST_WITH(without_workers_nothing_is_found, set_up, tear_down)
 {
 	struct world *w = *state;
 
@@ -477,7 +477,7 @@ static void without_workers_nothing_is_found(void **state)
 
 /* --- findings ----------------------------------------------------------------------------- */
 
-static void findings_are_ordered_by_severity_then_by_what_they_tell(void **state)
+TEST(findings_are_ordered_by_severity_then_by_what_they_tell)
 {
 	SCOPED(findings_fini) struct findings f = { 0 };
 	static const struct finding in[] = {
@@ -498,7 +498,7 @@ static void findings_are_ordered_by_severity_then_by_what_they_tell(void **state
 	assert_int_equal(findings_verdict(&f), OUTCOME_FAIL);
 }
 
-static void a_flood_of_findings_is_cut_and_still_counts(void **state)
+TEST(a_flood_of_findings_is_cut_and_still_counts)
 {
 	SCOPED(findings_fini) struct findings f = { 0 };
 
@@ -511,7 +511,7 @@ static void a_flood_of_findings_is_cut_and_still_counts(void **state)
 	assert_int_equal(findings_verdict(&f), OUTCOME_FAIL);
 }
 
-static void a_lost_finding_is_never_a_pass(void **state)
+TEST(a_lost_finding_is_never_a_pass)
 {
 	struct findings f = { .lost = true };
 
@@ -520,37 +520,4 @@ static void a_lost_finding_is_never_a_pass(void **state)
 	assert_int_equal(findings_verdict(&f), OUTCOME_PASS);
 }
 
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(histogram_buckets_are_narrow_and_without_holes),
-		cmocka_unit_test(percentiles_are_nearest_rank_within_the_bucket_error),
-		cmocka_unit_test(the_slowest_sample_is_kept_exactly),
-		cmocka_unit_test(limits_start_from_the_defaults_and_are_strict),
-		cmocka_unit_test(capacity_is_divided_by_weight_and_never_beyond_demand),
-		cmocka_unit_test(nested_shares_come_out_of_the_parents_share),
-		IN_WORLD(a_well_treated_load_passes_every_check),
-		IN_WORLD(a_starved_cgroup_is_named_with_what_it_waited_for),
-		IN_WORLD(one_stalled_worker_leads_over_the_unfairness_it_causes),
-		IN_WORLD(a_gap_says_who_how_long_where_and_when),
-		IN_WORLD(a_victim_of_its_partner_is_not_blamed_first),
-		IN_WORLD(an_excursion_from_the_cpuset_is_found),
-		IN_WORLD(weights_decide_what_is_fair),
-		IN_WORLD(who_wants_little_is_owed_little),
-		IN_WORLD(shares_that_cannot_be_compared_are_inconclusive),
-		IN_WORLD(cgroups_on_disjoint_cpus_do_not_compete),
-		IN_WORLD(spread_compares_the_workers_of_one_cgroup),
-		IN_WORLD(throughput_and_rate_are_per_cpu_second),
-		IN_WORLD(wake_latency_is_judged_for_the_pool_and_for_each_worker),
-		IN_WORLD(wake_latency_of_work_that_never_sleeps_is_inconclusive),
-		IN_WORLD(migrations_are_counted_per_worker_and_second),
-		IN_WORLD(without_workers_nothing_is_found),
-		cmocka_unit_test(findings_are_ordered_by_severity_then_by_what_they_tell),
-		cmocka_unit_test(a_flood_of_findings_is_cut_and_still_counts),
-		cmocka_unit_test(a_lost_finding_is_never_a_pass),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

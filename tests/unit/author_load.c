@@ -41,7 +41,7 @@ static void hold_until_all_got_on(struct ktstr *t)
 	assert_true(all_got_on(t));
 }
 
-static void every_work_type_works_and_measures_itself(void **state)
+TEST_WITH(every_work_type_works_and_measures_itself, fixture_set_up, fixture_tear_down)
 {
 	for (int work = 0; work < KTSTR_NR_WORKS; work++) {
 		static const bool wakes[] = {
@@ -80,7 +80,7 @@ static void every_work_type_works_and_measures_itself(void **state)
 	}
 }
 
-static void waiting_on_purpose_is_no_gap_and_being_stopped_is(void **state)
+TEST_WITH(waiting_on_purpose_is_no_gap_and_being_stopped_is, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, "max_gap_ms=450");
@@ -107,7 +107,7 @@ static void waiting_on_purpose_is_no_gap_and_being_stopped_is(void **state)
 	assert_int_equal(finish(f), OUTCOME_FAIL);
 }
 
-static void a_worker_that_is_killed_is_reported(void **state)
+TEST_WITH(a_worker_that_is_killed_is_reported, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, ANY_TIME);
@@ -124,7 +124,7 @@ static void a_worker_that_is_killed_is_reported(void **state)
 	assert_int_equal(t->findings.nr, 1);
 }
 
-static void steps_change_cpus_workers_and_cgroups(void **state)
+TEST_WITH(steps_change_cpus_workers_and_cgroups, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, ANY_TIME);
@@ -154,7 +154,7 @@ static void steps_change_cpus_workers_and_cgroups(void **state)
 						  "stage 5\n");
 }
 
-static void fairness_knows_that_the_rules_changed(void **state)
+TEST_WITH(fairness_knows_that_the_rules_changed, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, ANY_TIME " max_unfair_pct=100");
@@ -172,7 +172,7 @@ static void fairness_knows_that_the_rules_changed(void **state)
 					 "weight changed meanwhile");
 }
 
-static void a_worker_that_never_comes_is_waited_for_once(void **state)
+TEST_WITH(a_worker_that_never_comes_is_waited_for_once, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
@@ -188,7 +188,7 @@ static void a_worker_that_never_comes_is_waited_for_once(void **state)
 	assert_true(clock_ns() - before < 500000000);
 }
 
-static void the_cpus_allowed_at_each_time_count_for_isolation(void **state)
+TEST_WITH(the_cpus_allowed_at_each_time_count_for_isolation, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
@@ -216,7 +216,7 @@ static void the_cpus_allowed_at_each_time_count_for_isolation(void **state)
 	assert_int_equal(c->shared->epoch, CPU_EPOCHS - 1);
 }
 
-static void affinity_each_gives_every_worker_one_cpu(void **state)
+TEST_WITH(affinity_each_gives_every_worker_one_cpu, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, ANY_TIME);
@@ -241,7 +241,7 @@ static void affinity_each_gives_every_worker_one_cpu(void **state)
 
 /* --- the result --------------------------------------------------------------------------- */
 
-static void stages_enclose_the_load_and_the_result_is_complete(void **state)
+TEST_WITH(stages_enclose_the_load_and_the_result_is_complete, fixture_set_up, fixture_tear_down)
 {
 	static const char *const want[] = {
 		"{\"version\":1,\"verdict\":\"pass\",\"wall_ns\":",
@@ -269,7 +269,7 @@ static void stages_enclose_the_load_and_the_result_is_complete(void **state)
 	assert_true(t->load_to_ns - t->load_from_ns >= 100000000);
 }
 
-static void no_process_is_left_behind(void **state)
+TEST_WITH(no_process_is_left_behind, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
@@ -286,20 +286,4 @@ static void no_process_is_left_behind(void **state)
 	assert_int_equal(errno, ECHILD);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		WITH_FIXTURE(every_work_type_works_and_measures_itself),
-		WITH_FIXTURE(waiting_on_purpose_is_no_gap_and_being_stopped_is),
-		WITH_FIXTURE(a_worker_that_is_killed_is_reported),
-		WITH_FIXTURE(steps_change_cpus_workers_and_cgroups),
-		WITH_FIXTURE(fairness_knows_that_the_rules_changed),
-		WITH_FIXTURE(a_worker_that_never_comes_is_waited_for_once),
-		WITH_FIXTURE(the_cpus_allowed_at_each_time_count_for_isolation),
-		WITH_FIXTURE(affinity_each_gives_every_worker_one_cpu),
-		WITH_FIXTURE(stages_enclose_the_load_and_the_result_is_complete),
-		WITH_FIXTURE(no_process_is_left_behind),
-	};
-
-	return cmocka_run_group_tests(tests, fixture_machine_make, fixture_machine_remove);
-}
+UNIT_MAIN(fixture_machine_make, fixture_machine_remove)

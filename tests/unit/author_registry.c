@@ -56,7 +56,7 @@ static void check_cxx(const struct ktstr_test_record *much)
 	assert_int_equal(much->limits.isolation.state, KTSTR_LIMIT_OFF);
 }
 
-static void the_host_reads_what_was_declared_however_it_was_linked(void **state)
+TEST(the_host_reads_what_was_declared_however_it_was_linked)
 {
 	for (int i = 0; i < nr_programs; i++) {
 		SCOPED(registry_fini) struct registry r = { 0 };
@@ -130,7 +130,7 @@ static struct message *run_in_guest_mode(const char *program, const char *job)
 	return &m;
 }
 
-static void a_guest_runs_the_test_the_job_names(void **state)
+TEST(a_guest_runs_the_test_the_job_names)
 {
 	struct message *m = run_in_guest_mode(
 		programs[0], "job=1\nmode=test\ntest=c_says_much\nseed=99\nsched_name=mine\n");
@@ -142,7 +142,7 @@ static void a_guest_runs_the_test_the_job_names(void **state)
 	assert_non_null(strstr(m->text, "\"verdict\":\"inconclusive\""));
 }
 
-static void a_large_result_comes_in_parts(void **state)
+TEST(a_large_result_comes_in_parts)
 {
 	struct message *m =
 		run_in_guest_mode(programs[0], "job=1\nmode=test\ntest=c_says_too_much\n");
@@ -154,7 +154,7 @@ static void a_large_result_comes_in_parts(void **state)
 	assert_string_equal(m->text + m->len - strlen("\"values\":[]}"), "\"values\":[]}");
 }
 
-static void a_guest_that_cannot_do_its_part_says_so(void **state)
+TEST(a_guest_that_cannot_do_its_part_says_so)
 {
 	static const char *const row[][2] = {
 		{ "job=1\nmode=test\ntest=nope\n", "test nope: not in this binary" },
@@ -200,7 +200,7 @@ static int run_on_host(const char *program, const char *ktstr, char *ret, size_t
 	return WEXITSTATUS(status);
 }
 
-static void outside_a_guest_it_becomes_the_ktstr_of_its_build_tree(void **state)
+TEST(outside_a_guest_it_becomes_the_ktstr_of_its_build_tree)
 {
 	char out[65536];
 
@@ -208,7 +208,7 @@ static void outside_a_guest_it_becomes_the_ktstr_of_its_build_tree(void **state)
 	assert_non_null(strstr(out, "c_says_much"));
 }
 
-static void without_ktstr_it_says_what_to_do(void **state)
+TEST(without_ktstr_it_says_what_to_do)
 {
 	char out[65536];
 
@@ -219,16 +219,7 @@ static void without_ktstr_it_says_what_to_do(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_host_reads_what_was_declared_however_it_was_linked),
-		cmocka_unit_test(a_guest_runs_the_test_the_job_names),
-		cmocka_unit_test(a_large_result_comes_in_parts),
-		cmocka_unit_test(a_guest_that_cannot_do_its_part_says_so),
-		cmocka_unit_test(outside_a_guest_it_becomes_the_ktstr_of_its_build_tree),
-		cmocka_unit_test(without_ktstr_it_says_what_to_do),
-	};
-
 	programs = argv + 1;
 	nr_programs = argc - 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return unit_run(NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 /* --- cgroups ------------------------------------------------------------------------------ */
 
-static void cgroups_take_no_more_calls_than_they_need(void **state)
+TEST_WITH(cgroups_take_no_more_calls_than_they_need, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
@@ -37,7 +37,7 @@ static void cgroups_take_no_more_calls_than_they_need(void **state)
 	assert_int_equal(t->findings.nr, 0);
 }
 
-static void a_mistake_in_the_set_up_is_inconclusive_and_says_what(void **state)
+TEST_WITH(a_mistake_in_the_set_up_is_inconclusive_and_says_what, fixture_set_up, fixture_tear_down)
 {
 	static const struct {
 		const char *says;
@@ -99,7 +99,7 @@ static void a_mistake_in_the_set_up_is_inconclusive_and_says_what(void **state)
 	}
 }
 
-static void a_refused_cgroup_call_is_reported_once(void **state)
+TEST_WITH(a_refused_cgroup_call_is_reported_once, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
@@ -114,7 +114,7 @@ static void a_refused_cgroup_call_is_reported_once(void **state)
 	assert_string_equal(headline(f), "cgroup cg_0: planted: Input/output error");
 }
 
-static void the_wrong_machine_is_refused(void **state)
+TEST_WITH(the_wrong_machine_is_refused, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr_setup s = setup_of(f, NULL);
@@ -129,7 +129,7 @@ static void the_wrong_machine_is_refused(void **state)
 
 /* --- nothing passes when nothing ran ------------------------------------------------------ */
 
-static void an_empty_test_is_inconclusive(void **state)
+TEST_WITH(an_empty_test_is_inconclusive, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 
@@ -138,7 +138,7 @@ static void an_empty_test_is_inconclusive(void **state)
 	assert_string_equal(headline(f), "the test put no load on and expected nothing");
 }
 
-static void workers_without_a_hold_are_inconclusive(void **state)
+TEST_WITH(workers_without_a_hold_are_inconclusive, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
@@ -150,7 +150,7 @@ static void workers_without_a_hold_are_inconclusive(void **state)
 					 "after their ktstr_spawn()");
 }
 
-static void a_skip_is_a_skip(void **state)
+TEST_WITH(a_skip_is_a_skip, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, "max_unfair_pct=1");
@@ -163,7 +163,7 @@ static void a_skip_is_a_skip(void **state)
 
 /* --- expectations ------------------------------------------------------------------------- */
 
-static void expectations_show_expression_and_values(void **state)
+TEST_WITH(expectations_show_expression_and_values, fixture_set_up, fixture_tear_down)
 {
 	struct fixture *f = *state;
 	struct ktstr *t = begin(f, NULL);
@@ -186,18 +186,4 @@ static void expectations_show_expression_and_values(void **state)
 	assert_non_null(strstr(t->findings.at[2].text, "three == 4 is false (author_"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		WITH_FIXTURE(cgroups_take_no_more_calls_than_they_need),
-		WITH_FIXTURE(a_mistake_in_the_set_up_is_inconclusive_and_says_what),
-		WITH_FIXTURE(a_refused_cgroup_call_is_reported_once),
-		WITH_FIXTURE(the_wrong_machine_is_refused),
-		WITH_FIXTURE(an_empty_test_is_inconclusive),
-		WITH_FIXTURE(workers_without_a_hold_are_inconclusive),
-		WITH_FIXTURE(a_skip_is_a_skip),
-		WITH_FIXTURE(expectations_show_expression_and_values),
-	};
-
-	return cmocka_run_group_tests(tests, fixture_machine_make, fixture_machine_remove);
-}
+UNIT_MAIN(fixture_machine_make, fixture_machine_remove)

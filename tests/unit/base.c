@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "base/parse.h"
 
-static void errors_carry_frames_and_codes(void **state)
+TEST(errors_carry_frames_and_codes)
 {
 	struct err e = { 0 };
 
@@ -21,7 +21,7 @@ static void errors_carry_frames_and_codes(void **state)
 	assert_int_equal(err_set(NULL, -EIO, "nobody listens"), -EIO);
 }
 
-static void cpu_lists_round_trip(void **state)
+TEST(cpu_lists_round_trip)
 {
 	static const char *const good[] = { "", "0", "0-3", "0-3,8,10-11", "1023" };
 	static const char *const bad[] = { "x", "1-", "3-1", "1,,2", "1,", "1024", "-1", "0 1" };
@@ -39,7 +39,7 @@ static void cpu_lists_round_trip(void **state)
 	assert_int_equal(cpuset_format(&s, text, 3), -ENOSPC);
 }
 
-static void numbers_sizes_and_durations_are_strict(void **state)
+TEST(numbers_sizes_and_durations_are_strict)
 {
 	uint64_t v;
 	uint32_t w;
@@ -63,7 +63,7 @@ static void numbers_sizes_and_durations_are_strict(void **state)
 	assert_int_equal(parse_duration("99999999999h", &v), -ERANGE);
 }
 
-static void buffers_keep_their_first_error(void **state)
+TEST(buffers_keep_their_first_error)
 {
 	struct buf b = { 0 };
 
@@ -79,7 +79,7 @@ static void buffers_keep_their_first_error(void **state)
 	assert_string_equal(buf_str(&b), "");
 }
 
-static void json_strings_are_escaped(void **state)
+TEST(json_strings_are_escaped)
 {
 	struct buf b = { 0 };
 
@@ -88,7 +88,7 @@ static void json_strings_are_escaped(void **state)
 	buf_fini(&b);
 }
 
-static void files_are_replaced_whole_and_trees_removed(void **state)
+TEST(files_are_replaced_whole_and_trees_removed)
 {
 	char dir[] = "/tmp/ktstr-unit-XXXXXX", path[64], *text;
 	size_t len;
@@ -109,16 +109,4 @@ static void files_are_replaced_whole_and_trees_removed(void **state)
 	assert_int_equal(remove_tree(dir, NULL), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(errors_carry_frames_and_codes),
-		cmocka_unit_test(cpu_lists_round_trip),
-		cmocka_unit_test(numbers_sizes_and_durations_are_strict),
-		cmocka_unit_test(buffers_keep_their_first_error),
-		cmocka_unit_test(json_strings_are_escaped),
-		cmocka_unit_test(files_are_replaced_whole_and_trees_removed),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

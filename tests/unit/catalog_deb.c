@@ -111,7 +111,7 @@ static const struct member good[] = {
 	{ 0 },
 };
 
-static void wanted_files_come_out_of_every_compression(void **state)
+TEST(wanted_files_come_out_of_every_compression)
 {
 	static const int filters[] = { ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_GZIP,
 				       ARCHIVE_FILTER_NONE };
@@ -131,7 +131,7 @@ static void wanted_files_come_out_of_every_compression(void **state)
 	}
 }
 
-static void names_that_lead_out_are_refused(void **state)
+TEST(names_that_lead_out_are_refused)
 {
 	static const char *const names[] = {
 		"/boot/x",	   "../boot/x",
@@ -156,7 +156,7 @@ static void names_that_lead_out_are_refused(void **state)
 	}
 }
 
-static void links_and_devices_are_never_made(void **state)
+TEST(links_and_devices_are_never_made)
 {
 	const struct member m[] = {
 		{ .name = "boot", .type = AE_IFLNK, .link = "/tmp" },
@@ -177,7 +177,7 @@ static void links_and_devices_are_never_made(void **state)
 	assert_int_equal(nr_names(path_format("%s/boot", dir.s).s), 1);
 }
 
-static void a_file_cannot_be_replaced_by_a_later_one(void **state)
+TEST(a_file_cannot_be_replaced_by_a_later_one)
 {
 	const struct member twice[] = { { .name = "boot/a", .body = "1" },
 					{ .name = "boot/a", .body = "2" },
@@ -194,7 +194,7 @@ static void a_file_cannot_be_replaced_by_a_later_one(void **state)
 	assert_int_equal(unpack(under, new_dir().s, &e), -ENOTDIR);
 }
 
-static void a_package_that_unpacks_to_too_much_is_refused(void **state)
+TEST(a_package_that_unpacks_to_too_much_is_refused)
 {
 	SCOPED(buf_fini) struct buf deb = { 0 };
 	SCOPED(mem_free) char *zeros = malloc(100001);
@@ -209,7 +209,7 @@ static void a_package_that_unpacks_to_too_much_is_refused(void **state)
 	assert_int_equal(deb_unpack(deb.at, deb.len, is_boot, new_dir().s, 100000, &e), 0);
 }
 
-static void every_truncation_is_an_error(void **state)
+TEST(every_truncation_is_an_error)
 {
 	SCOPED(buf_fini) struct buf deb = { 0 };
 
@@ -225,7 +225,7 @@ static void every_truncation_is_an_error(void **state)
 	}
 }
 
-static void what_is_no_package_is_told_apart(void **state)
+TEST(what_is_no_package_is_told_apart)
 {
 	static const char *const bad[] = { "", "!<arch>\n", "hello, this is text", "\177ELF" };
 
@@ -243,7 +243,7 @@ static int sign(int n)
 	return (n > 0) - (n < 0);
 }
 
-static void versions_are_ordered_as_debian_does(void **state)
+TEST(versions_are_ordered_as_debian_does)
 {
 	static const struct {
 		const char *a, *b;
@@ -271,7 +271,7 @@ static void versions_are_ordered_as_debian_does(void **state)
 	}
 }
 
-static void fields_are_found_by_their_whole_name(void **state)
+TEST(fields_are_found_by_their_whole_name)
 {
 	static const char record[] =
 		"Package: x\nPre-Depends: a\nDepends: b (= 1), c\nEmpty:\nLast: z";
@@ -284,7 +284,7 @@ static void fields_are_found_by_their_whole_name(void **state)
 	assert_int_equal(deb_field(record, "Pack", &v), 0);
 }
 
-static void parts_of_a_kernel_are_followed_by_exact_dependencies(void **state)
+TEST(parts_of_a_kernel_are_followed_by_exact_dependencies)
 {
 	static const char meta[] =
 		"Package: linux-image-cloud-amd64\nVersion: 7.3.4-1\nSize: 1524\n"
@@ -313,7 +313,7 @@ static void parts_of_a_kernel_are_followed_by_exact_dependencies(void **state)
 	assert_string_equal(all.at[2].name, "linux-binary-7.3.4+deb13-cloud-amd64");
 }
 
-static void a_record_cannot_name_packages_without_end(void **state)
+TEST(a_record_cannot_name_packages_without_end)
 {
 	SCOPED(buf_fini) struct buf text = { 0 };
 	struct packages all = { 0 };
@@ -326,21 +326,4 @@ static void a_record_cannot_name_packages_without_end(void **state)
 	assert_int_equal(all.nr, PACKAGES_MAX);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wanted_files_come_out_of_every_compression),
-		cmocka_unit_test(names_that_lead_out_are_refused),
-		cmocka_unit_test(links_and_devices_are_never_made),
-		cmocka_unit_test(a_file_cannot_be_replaced_by_a_later_one),
-		cmocka_unit_test(a_package_that_unpacks_to_too_much_is_refused),
-		cmocka_unit_test(every_truncation_is_an_error),
-		cmocka_unit_test(what_is_no_package_is_told_apart),
-		cmocka_unit_test(versions_are_ordered_as_debian_does),
-		cmocka_unit_test(fields_are_found_by_their_whole_name),
-		cmocka_unit_test(parts_of_a_kernel_are_followed_by_exact_dependencies),
-		cmocka_unit_test(a_record_cannot_name_packages_without_end),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, remove_new_dirs);
-}
+UNIT_MAIN(NULL, remove_new_dirs)

@@ -74,7 +74,7 @@ static void must_fail(const char *spec, const char *says)
 	assert_empty(c);
 }
 
-static void a_signed_kernel_is_fetched_once_and_serves_offline(void **state)
+TEST(a_signed_kernel_is_fetched_once_and_serves_offline)
 {
 	struct path mirror = new_mirror();
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
@@ -103,7 +103,7 @@ static void a_signed_kernel_is_fetched_once_and_serves_offline(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
-static void without_a_mirror_the_error_says_what_to_do(void **state)
+TEST(without_a_mirror_the_error_says_what_to_do)
 {
 	struct path mirror = new_mirror();
 
@@ -114,7 +114,7 @@ static void without_a_mirror_the_error_says_what_to_do(void **state)
 	must_fail("debian:test", "check the network, or name a mirror in KTSTR_DEBIAN_MIRROR");
 }
 
-static void a_tampered_package_never_becomes_an_entry(void **state)
+TEST(a_tampered_package_never_becomes_an_entry)
 {
 	struct path mirror = new_mirror();
 
@@ -122,7 +122,7 @@ static void a_tampered_package_never_becomes_an_entry(void **state)
 	must_fail("debian:test", "Hash Sum mismatch");
 }
 
-static void a_truncated_package_never_becomes_an_entry(void **state)
+TEST(a_truncated_package_never_becomes_an_entry)
 {
 	struct path mirror = new_mirror();
 
@@ -130,7 +130,7 @@ static void a_truncated_package_never_becomes_an_entry(void **state)
 	must_fail("debian:test", "the mirror is damaged");
 }
 
-static void tampered_package_lists_are_refused(void **state)
+TEST(tampered_package_lists_are_refused)
 {
 	struct path mirror = new_mirror();
 
@@ -138,7 +138,7 @@ static void tampered_package_lists_are_refused(void **state)
 	must_fail("debian:test", "debian test (arm64): update: ");
 }
 
-static void a_tampered_release_is_refused(void **state)
+TEST(a_tampered_release_is_refused)
 {
 	struct path mirror = new_mirror();
 
@@ -146,7 +146,7 @@ static void a_tampered_release_is_refused(void **state)
 	must_fail("debian:test", "debian test (arm64): update: ");
 }
 
-static void a_release_without_signature_is_refused(void **state)
+TEST(a_release_without_signature_is_refused)
 {
 	struct path mirror = new_mirror();
 	struct path signed_ = path_format("%s/dists/test/InRelease", mirror.s);
@@ -159,7 +159,7 @@ static void a_release_without_signature_is_refused(void **state)
 	must_fail("debian:test", "is not signed");
 }
 
-static void a_signature_of_somebody_else_is_refused(void **state)
+TEST(a_signature_of_somebody_else_is_refused)
 {
 	new_mirror();
 	setenv("KTSTR_DEBIAN_KEYRING", "/usr/share/keyrings/debian-archive-keyring.gpg", 1);
@@ -168,7 +168,7 @@ static void a_signature_of_somebody_else_is_refused(void **state)
 	must_fail("debian:test", "debian test (arm64): update: ");
 }
 
-static void what_is_missing_is_named(void **state)
+TEST(what_is_missing_is_named)
 {
 	struct path mirror = new_mirror();
 	SCOPED(mem_free) char *path = strdup(getenv("PATH"));
@@ -186,7 +186,7 @@ static void what_is_missing_is_named(void **state)
 	setenv("PATH", path, 1);
 }
 
-static void one_kernel_in_two_suites_is_one_entry(void **state)
+TEST(one_kernel_in_two_suites_is_one_entry)
 {
 	struct path mirror = new_mirror();
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
@@ -224,7 +224,7 @@ static int fetch_once(void *arg)
 	return is_new ? 1 : 0;
 }
 
-static void two_fetches_at_once_both_succeed_and_one_is_new(void **state)
+TEST(two_fetches_at_once_both_succeed_and_one_is_new)
 {
 	struct path cache = new_dir();
 
@@ -242,7 +242,7 @@ static int fetch_as_nobody(void *arg)
 	return fetch_once(arg);
 }
 
-static void no_root_is_needed(void **state)
+TEST(no_root_is_needed)
 {
 	struct path cache = new_dir();
 
@@ -251,7 +251,7 @@ static void no_root_is_needed(void **state)
 	assert_int_equal(in_child(fetch_as_nobody, &cache), 1);
 }
 
-static void a_damaged_kernel_is_fetched_again(void **state)
+TEST(a_damaged_kernel_is_fetched_again)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
@@ -268,24 +268,8 @@ static void a_damaged_kernel_is_fetched_again(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_signed_kernel_is_fetched_once_and_serves_offline),
-		cmocka_unit_test(without_a_mirror_the_error_says_what_to_do),
-		cmocka_unit_test(a_tampered_package_never_becomes_an_entry),
-		cmocka_unit_test(a_truncated_package_never_becomes_an_entry),
-		cmocka_unit_test(tampered_package_lists_are_refused),
-		cmocka_unit_test(a_tampered_release_is_refused),
-		cmocka_unit_test(a_release_without_signature_is_refused),
-		cmocka_unit_test(a_signature_of_somebody_else_is_refused),
-		cmocka_unit_test(what_is_missing_is_named),
-		cmocka_unit_test(one_kernel_in_two_suites_is_one_entry),
-		cmocka_unit_test(two_fetches_at_once_both_succeed_and_one_is_new),
-		cmocka_unit_test(no_root_is_needed),
-		cmocka_unit_test(a_damaged_kernel_is_fetched_again),
-	};
-
 	fixture = getenv("CATALOG_REPO");
 	if (!fixture)
 		return 2;
-	return cmocka_run_group_tests(tests, NULL, remove_new_dirs);
+	return unit_run(NULL, remove_new_dirs);
 }

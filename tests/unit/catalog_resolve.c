@@ -15,7 +15,7 @@
 #include "image/kernel.h"
 #include "mini_kernel.h"
 
-static void debian_specs_are_suite_and_flavour(void **state)
+TEST(debian_specs_are_suite_and_flavour)
 {
 	static const struct {
 		const char *text, *suite, *flavour;
@@ -53,7 +53,7 @@ static void debian_specs_are_suite_and_flavour(void **state)
 	}
 }
 
-static void what_is_no_kernel_is_told_what_would_be(void **state)
+TEST(what_is_no_kernel_is_told_what_would_be)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	static const struct {
@@ -90,7 +90,7 @@ static void resolve(struct catalog *c, const char *spec, struct kernel *ret)
 		fail_msg("%s", e.text);
 }
 
-static void a_compressed_kernel_is_unpacked_once(void **state)
+TEST(a_compressed_kernel_is_unpacked_once)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel first = { .lock_fd = -1 };
@@ -115,7 +115,7 @@ static void a_compressed_kernel_is_unpacked_once(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 1);
 }
 
-static void a_bootable_kernel_is_used_where_it_lies(void **state)
+TEST(a_bootable_kernel_is_used_where_it_lies)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
@@ -140,7 +140,7 @@ static void make_kernel(int how, struct buf *b)
 		mini_image(b);
 }
 
-static void only_what_does_not_boot_as_it_is_goes_into_the_cache(void **state)
+TEST(only_what_does_not_boot_as_it_is_goes_into_the_cache)
 {
 	static const struct {
 		enum arch arch;
@@ -169,7 +169,7 @@ static void only_what_does_not_boot_as_it_is_goes_into_the_cache(void **state)
 	}
 }
 
-static void an_unpacked_kernel_that_was_damaged_is_made_again(void **state)
+TEST(an_unpacked_kernel_that_was_damaged_is_made_again)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
@@ -187,7 +187,7 @@ static void an_unpacked_kernel_that_was_damaged_is_made_again(void **state)
 	assert_int_equal(st.st_size, 8192);
 }
 
-static void the_wrong_architecture_is_named(void **state)
+TEST(the_wrong_architecture_is_named)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
@@ -221,7 +221,7 @@ static void assert_beside(const struct kernel *k, const char *root, const char *
 	assert_string_equal(k->config_path, path_format("%s/%s", root, config).s);
 }
 
-static void modules_are_found_where_distributions_put_them(void **state)
+TEST(modules_are_found_where_distributions_put_them)
 {
 	static const struct {
 		const char *image, *modules, *config;
@@ -246,7 +246,7 @@ static void modules_are_found_where_distributions_put_them(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/kernels").s), 1);
 }
 
-static void what_lies_beside_another_kernel_is_left_alone(void **state)
+TEST(what_lies_beside_another_kernel_is_left_alone)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
@@ -271,7 +271,7 @@ static struct path new_tree(void)
 	return tree;
 }
 
-static void a_build_tree_is_a_kernel_with_its_modules(void **state)
+TEST(a_build_tree_is_a_kernel_with_its_modules)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
@@ -295,7 +295,7 @@ static void a_build_tree_is_a_kernel_with_its_modules(void **state)
 	assert_beside(&installed, tree.s, "out/lib/modules/9.9.9-t", ".config");
 }
 
-static void a_tree_that_was_not_built_says_what_is_missing(void **state)
+TEST(a_tree_that_was_not_built_says_what_is_missing)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	struct path tree = new_dir();
@@ -307,7 +307,7 @@ static void a_tree_that_was_not_built_says_what_is_missing(void **state)
 	assert_says(e, tree.s);
 }
 
-static void only_modules_are_imported_from_a_tree(void **state)
+TEST(only_modules_are_imported_from_a_tree)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(kernel_fini) struct kernel k = { .lock_fd = -1 };
@@ -328,7 +328,7 @@ static void only_modules_are_imported_from_a_tree(void **state)
 	assert_false(exists(path_format("%s/.config", k.modules_dir).s));
 }
 
-static void modules_for_an_import_may_be_named(void **state)
+TEST(modules_for_an_import_may_be_named)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	struct path dir = new_dir(), mods = new_dir();
@@ -353,7 +353,7 @@ static void modules_for_an_import_may_be_named(void **state)
 	assert_int_equal(catalog_import(c, image.s, NULL, "", &none, &e), -EINVAL);
 }
 
-static void a_broken_kernel_file_is_named(void **state)
+TEST(a_broken_kernel_file_is_named)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	struct path dir = new_dir(), text = path_format("%s/text", dir.s);
@@ -374,24 +374,4 @@ static void a_broken_kernel_file_is_named(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(debian_specs_are_suite_and_flavour),
-		cmocka_unit_test(what_is_no_kernel_is_told_what_would_be),
-		cmocka_unit_test(a_compressed_kernel_is_unpacked_once),
-		cmocka_unit_test(a_bootable_kernel_is_used_where_it_lies),
-		cmocka_unit_test(only_what_does_not_boot_as_it_is_goes_into_the_cache),
-		cmocka_unit_test(an_unpacked_kernel_that_was_damaged_is_made_again),
-		cmocka_unit_test(the_wrong_architecture_is_named),
-		cmocka_unit_test(modules_are_found_where_distributions_put_them),
-		cmocka_unit_test(what_lies_beside_another_kernel_is_left_alone),
-		cmocka_unit_test(a_build_tree_is_a_kernel_with_its_modules),
-		cmocka_unit_test(a_tree_that_was_not_built_says_what_is_missing),
-		cmocka_unit_test(only_modules_are_imported_from_a_tree),
-		cmocka_unit_test(modules_for_an_import_may_be_named),
-		cmocka_unit_test(a_broken_kernel_file_is_named),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, remove_new_dirs);
-}
+UNIT_MAIN(NULL, remove_new_dirs)

@@ -34,7 +34,7 @@ static void put(struct catalog *c, const char *path, char name[OBJECT_NAME_LEN +
 		fail_msg("%s", e.text);
 }
 
-static void a_file_becomes_an_object_by_its_hash_and_takes_no_space(void **state)
+TEST(a_file_becomes_an_object_by_its_hash_and_takes_no_space)
 {
 	struct path base = new_dir(), file = path_format("%s/boot", base.s);
 	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
@@ -49,7 +49,7 @@ static void a_file_becomes_an_object_by_its_hash_and_takes_no_space(void **state
 	assert_int_equal(nr_names(cache_path(c, "/known").s), 1);
 }
 
-static void a_known_file_is_not_read_again_until_it_changes(void **state)
+TEST(a_known_file_is_not_read_again_until_it_changes)
 {
 	struct path base = new_dir(), file = path_format("%s/boot", base.s);
 	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
@@ -83,7 +83,7 @@ static void a_known_file_is_not_read_again_until_it_changes(void **state)
 	assert_string_not_equal(name, SHA_OF_ABC);
 }
 
-static void bytes_become_an_object_with_or_without_a_file_to_link(void **state)
+TEST(bytes_become_an_object_with_or_without_a_file_to_link)
 {
 	struct path base = new_dir(), same = path_format("%s/part", base.s);
 	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
@@ -108,7 +108,7 @@ static void bytes_become_an_object_with_or_without_a_file_to_link(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
-static void an_object_is_checked_when_it_is_taken(void **state)
+TEST(an_object_is_checked_when_it_is_taken)
 {
 	struct path base = new_dir();
 	SCOPED(catalog_close) struct catalog *c = open_cache(base.s);
@@ -146,7 +146,7 @@ static void assert_record(struct catalog *c, const char *id, const char *want)
 	assert_string_equal(text, want);
 }
 
-static void a_run_is_stored_replaced_and_found(void **state)
+TEST(a_run_is_stored_replaced_and_found)
 {
 	struct path base = new_dir();
 	SCOPED(catalog_close) struct catalog *c = open_cache(base.s);
@@ -186,7 +186,7 @@ static int store_many(void *arg)
 	return 0;
 }
 
-static void runs_of_one_id_at_the_same_time_do_not_disturb_each_other(void **state)
+TEST(runs_of_one_id_at_the_same_time_do_not_disturb_each_other)
 {
 	struct path base = new_dir();
 	SCOPED(catalog_close) struct catalog *c = open_cache(base.s);
@@ -206,7 +206,7 @@ static void make_old(struct catalog *c, const char *id)
 	assert_int_equal(utimensat(AT_FDCWD, cache_path(c, "/runs/%s", id).s, old, 0), 0);
 }
 
-static void old_runs_go_and_so_does_what_only_they_named(void **state)
+TEST(old_runs_go_and_so_does_what_only_they_named)
 {
 	struct path base = new_dir();
 	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
@@ -235,7 +235,7 @@ static void old_runs_go_and_so_does_what_only_they_named(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
-static void gc_leaves_what_is_being_recorded(void **state)
+TEST(gc_leaves_what_is_being_recorded)
 {
 	struct path base = new_dir();
 	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
@@ -265,7 +265,7 @@ static int store_as_nobody(void *arg)
 	return 0;
 }
 
-static void a_cache_of_others_says_that_it_cannot_be_written(void **state)
+TEST(a_cache_of_others_says_that_it_cannot_be_written)
 {
 	struct path base = new_dir();
 
@@ -273,19 +273,4 @@ static void a_cache_of_others_says_that_it_cannot_be_written(void **state)
 	assert_int_equal(in_child(store_as_nobody, base.s), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_file_becomes_an_object_by_its_hash_and_takes_no_space),
-		cmocka_unit_test(a_known_file_is_not_read_again_until_it_changes),
-		cmocka_unit_test(bytes_become_an_object_with_or_without_a_file_to_link),
-		cmocka_unit_test(an_object_is_checked_when_it_is_taken),
-		cmocka_unit_test(a_run_is_stored_replaced_and_found),
-		cmocka_unit_test(runs_of_one_id_at_the_same_time_do_not_disturb_each_other),
-		cmocka_unit_test(old_runs_go_and_so_does_what_only_they_named),
-		cmocka_unit_test(gc_leaves_what_is_being_recorded),
-		cmocka_unit_test(a_cache_of_others_says_that_it_cannot_be_written),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, remove_new_dirs);
-}
+UNIT_MAIN(NULL, remove_new_dirs)

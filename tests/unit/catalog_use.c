@@ -74,7 +74,7 @@ static void assert_one_good_entry(struct job *j)
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
-static void writers_of_the_same_kernel_all_succeed(void **state)
+TEST(writers_of_the_same_kernel_all_succeed)
 {
 	struct job j = new_job();
 	pid_t pid[8];
@@ -95,7 +95,7 @@ static int remove_once(void *arg)
 	return catalog_remove(c, j->key, NULL) < 0;
 }
 
-static void writers_and_removers_do_not_hurt_each_other(void **state)
+TEST(writers_and_removers_do_not_hurt_each_other)
 {
 	struct job j = new_job();
 	pid_t pid[12];
@@ -142,7 +142,7 @@ static bool killed_at(int (*fn)(void *), struct job *j, unsigned nth)
 	return WIFSIGNALED(status);
 }
 
-static void a_writer_killed_at_any_moment_is_in_nobodys_way(void **state)
+TEST(a_writer_killed_at_any_moment_is_in_nobodys_way)
 {
 	struct job j = new_job();
 	unsigned nth = 1;
@@ -160,7 +160,7 @@ static void a_writer_killed_at_any_moment_is_in_nobodys_way(void **state)
 	job_done(&j);
 }
 
-static void a_remover_killed_at_any_moment_leaves_all_or_nothing(void **state)
+TEST(a_remover_killed_at_any_moment_leaves_all_or_nothing)
 {
 	struct job j = new_job();
 	unsigned nth = 1;
@@ -212,7 +212,7 @@ static void end_holder(struct job *j, pid_t pid)
 	assert_int_equal(wait_for(pid), 0);
 }
 
-static void a_kernel_in_use_is_not_removed_and_its_user_named(void **state)
+TEST(a_kernel_in_use_is_not_removed_and_its_user_named)
 {
 	struct job j = new_job();
 	SCOPED(catalog_close) struct catalog *c = open_cache(j.cache.s);
@@ -237,7 +237,7 @@ static void a_kernel_in_use_is_not_removed_and_its_user_named(void **state)
 	job_done(&j);
 }
 
-static void damage_in_use_is_not_replaced_under_its_user(void **state)
+TEST(damage_in_use_is_not_replaced_under_its_user)
 {
 	struct job j = new_job();
 	SCOPED(catalog_close) struct catalog *c = open_cache(j.cache.s);
@@ -281,7 +281,7 @@ static void let_go(void *ctx, const char *text)
 	close_fd(&w->go[1]);
 }
 
-static void who_waits_for_a_lock_says_so_and_gets_it(void **state)
+TEST(who_waits_for_a_lock_says_so_and_gets_it)
 {
 	struct waiting w = { .lock = path_format("%s/lock", new_dir().s) };
 	const struct catalog_progress p = { let_go, &w };
@@ -302,7 +302,7 @@ static void who_waits_for_a_lock_says_so_and_gets_it(void **state)
 	close_fd(&told[1]);
 }
 
-static void waiting_for_a_lock_has_an_end(void **state)
+TEST(waiting_for_a_lock_has_an_end)
 {
 	struct path lock = path_format("%s/lock", new_dir().s);
 	SCOPED(close_fd) int mine = -1;
@@ -318,7 +318,7 @@ static void waiting_for_a_lock_has_an_end(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* and no child is left */
 }
 
-static void a_removed_lock_file_is_not_taken_for_a_lock(void **state)
+TEST(a_removed_lock_file_is_not_taken_for_a_lock)
 {
 	struct path lock = path_format("%s/lock", new_dir().s);
 	SCOPED(close_fd) int first = -1;
@@ -362,7 +362,7 @@ static bool has_kernel(struct catalog *c, const char *name)
 	return false;
 }
 
-static void the_newest_kernel_of_each_suite_stays(void **state)
+TEST(the_newest_kernel_of_each_suite_stays)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	uint64_t would, did;
@@ -390,7 +390,7 @@ static void age(const char *path, int days)
 	assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
 }
 
-static void what_nobody_used_for_long_goes(void **state)
+TEST(what_nobody_used_for_long_goes)
 {
 	struct job j = new_job();
 	SCOPED(catalog_close) struct catalog *c = open_cache(j.cache.s);
@@ -418,7 +418,7 @@ static void what_nobody_used_for_long_goes(void **state)
 	job_done(&j);
 }
 
-static void using_a_kernel_makes_it_young_again(void **state)
+TEST(using_a_kernel_makes_it_young_again)
 {
 	struct job j = new_job();
 	SCOPED(catalog_close) struct catalog *c = open_cache(j.cache.s);
@@ -433,7 +433,7 @@ static void using_a_kernel_makes_it_young_again(void **state)
 	job_done(&j);
 }
 
-static void drafts_go_when_their_maker_is_gone_and_not_before(void **state)
+TEST(drafts_go_when_their_maker_is_gone_and_not_before)
 {
 	SCOPED(catalog_close) struct catalog *c = open_cache(new_dir().s);
 	SCOPED(draft_fini) struct draft live = DRAFT_NONE;
@@ -451,23 +451,4 @@ static void drafts_go_when_their_maker_is_gone_and_not_before(void **state)
 	assert_int_equal(nr_names(cache_path(c, "/tmp").s), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(writers_of_the_same_kernel_all_succeed),
-		cmocka_unit_test(writers_and_removers_do_not_hurt_each_other),
-		cmocka_unit_test(a_writer_killed_at_any_moment_is_in_nobodys_way),
-		cmocka_unit_test(a_remover_killed_at_any_moment_leaves_all_or_nothing),
-		cmocka_unit_test(a_kernel_in_use_is_not_removed_and_its_user_named),
-		cmocka_unit_test(damage_in_use_is_not_replaced_under_its_user),
-		cmocka_unit_test(who_waits_for_a_lock_says_so_and_gets_it),
-		cmocka_unit_test(waiting_for_a_lock_has_an_end),
-		cmocka_unit_test(a_removed_lock_file_is_not_taken_for_a_lock),
-		cmocka_unit_test(the_newest_kernel_of_each_suite_stays),
-		cmocka_unit_test(what_nobody_used_for_long_goes),
-		cmocka_unit_test(using_a_kernel_makes_it_young_again),
-		cmocka_unit_test(drafts_go_when_their_maker_is_gone_and_not_before),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, remove_new_dirs);
-}
+UNIT_MAIN(NULL, remove_new_dirs)

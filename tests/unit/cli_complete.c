@@ -48,7 +48,7 @@ static void expect(const char *line, const char *want)
 	assert_string_equal(buf_str(&b), want);
 }
 
-static void commands_and_their_commands_are_offered(void **state)
+TEST(commands_and_their_commands_are_offered)
 {
 	expect("", "files\nrun\ngroup\n--help\n--version\n");
 	expect("r", "run\n");
@@ -59,7 +59,7 @@ static void commands_and_their_commands_are_offered(void **state)
 	expect("group nothing ", "");
 }
 
-static void options_and_their_values_are_offered(void **state)
+TEST(options_and_their_values_are_offered)
 {
 	expect("files --a", "--arch\n");
 	expect("files --h", "--help\n");
@@ -74,7 +74,7 @@ static void options_and_their_values_are_offered(void **state)
 	expect("files -t smt-", "smt-2llc\nsmt-3llc\n");
 }
 
-static void formats_are_a_list(void **state)
+TEST(formats_are_a_list)
 {
 	expect("files --format j", "json\njunit\n");
 	expect("files --format human,kt", "human,ktap\n");
@@ -82,7 +82,7 @@ static void formats_are_a_list(void **state)
 	expect("files --format ktap=", ":files\n");
 }
 
-static void arguments_are_not_taken_for_options(void **state)
+TEST(arguments_are_not_taken_for_options)
 {
 	expect("files ", ":files\n");
 	expect("files --arch arm64 ", ":files\n");
@@ -93,14 +93,4 @@ static void arguments_are_not_taken_for_options(void **state)
 	expect("run -t x --a", "--arch\n");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands_and_their_commands_are_offered),
-		cmocka_unit_test(options_and_their_values_are_offered),
-		cmocka_unit_test(formats_are_a_list),
-		cmocka_unit_test(arguments_are_not_taken_for_options),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -62,7 +62,7 @@ static int parse(struct line *l, const char *words, bool first_ends)
 	return opt_parse(opts, first_ends, argc, l->argv, &l->args, &l->rest, &l->e);
 }
 
-static void every_kind_of_value_is_parsed(void **state)
+TEST(every_kind_of_value_is_parsed)
 {
 	struct line l;
 
@@ -87,7 +87,7 @@ static void every_kind_of_value_is_parsed(void **state)
 	opt_fini(opts, &l.args);
 }
 
-static void what_was_not_given_is_known(void **state)
+TEST(what_was_not_given_is_known)
 {
 	struct line l;
 
@@ -100,7 +100,7 @@ static void what_was_not_given_is_known(void **state)
 	assert_int_equal(l.rest.argc, 0);
 }
 
-static void options_end_where_they_should(void **state)
+TEST(options_end_where_they_should)
 {
 	struct line l;
 
@@ -117,7 +117,7 @@ static void options_end_where_they_should(void **state)
 	assert_int_equal(l.rest.argc, 2);
 }
 
-static void help_is_told_and_not_acted_upon(void **state)
+TEST(help_is_told_and_not_acted_upon)
 {
 	struct line l;
 
@@ -129,7 +129,7 @@ static void help_is_told_and_not_acted_upon(void **state)
 	assert_int_equal(l.rest.help, OPT_HELP_NONE);
 }
 
-static void errors_name_the_option_and_the_way_out(void **state)
+TEST(errors_name_the_option_and_the_way_out)
 {
 	static const struct {
 		const char *words, *text;
@@ -164,7 +164,7 @@ static void errors_name_the_option_and_the_way_out(void **state)
 	}
 }
 
-static void nearest_names_are_near(void **state)
+TEST(nearest_names_are_near)
 {
 	static const char *const names[] = { "test", "run", "shell", "kernel" };
 
@@ -224,23 +224,10 @@ static void check_list(const struct cmd *const *list)
 	}
 }
 
-static void the_tables_of_all_commands_are_sound(void **state)
+TEST(the_tables_of_all_commands_are_sound)
 {
 	assert_non_null(cmd_list[0]);
 	check_list(cmd_list);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_of_value_is_parsed),
-		cmocka_unit_test(what_was_not_given_is_known),
-		cmocka_unit_test(options_end_where_they_should),
-		cmocka_unit_test(help_is_told_and_not_acted_upon),
-		cmocka_unit_test(errors_name_the_option_and_the_way_out),
-		cmocka_unit_test(nearest_names_are_near),
-		cmocka_unit_test(the_tables_of_all_commands_are_sound),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

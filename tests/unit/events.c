@@ -52,7 +52,7 @@ static struct events whole(const struct sched_event *at, size_t nr)
 	return (struct events){ .digest = 1, .total = nr, .at = at, .nr = nr };
 }
 
-static void what_is_written_is_read_again(void **state)
+TEST(what_is_written_is_read_again)
 {
 	for (size_t nr = 0; nr <= NR; nr++) {
 		SCOPED(buf_fini) struct buf file = { 0 };
@@ -85,7 +85,7 @@ static void refused_inside(const void *data, size_t len, const char *says)
 	refused(file.at, file.len, says);
 }
 
-static void a_damaged_file_is_refused(void **state)
+TEST(a_damaged_file_is_refused)
 {
 	SCOPED(buf_fini) struct buf file = { 0 };
 	char plain[16 + 32 + 1] = "KTSTREV1";
@@ -111,7 +111,7 @@ static void expect(struct events_diff d, enum events_verdict verdict, uint64_t i
 	assert_int_equal(d.index, index);
 }
 
-static void the_first_difference_is_found(void **state)
+TEST(the_first_difference_is_found)
 {
 	struct events was = whole(story, NR);
 
@@ -128,7 +128,7 @@ static void the_first_difference_is_found(void **state)
 	}
 }
 
-static void a_schedule_that_ends_earlier_differs_at_its_end(void **state)
+TEST(a_schedule_that_ends_earlier_differs_at_its_end)
 {
 	struct events was = whole(story, NR), now = whole(story, 2), none = whole(NULL, 0);
 
@@ -139,7 +139,7 @@ static void a_schedule_that_ends_earlier_differs_at_its_end(void **state)
 	expect(events_compare(&none, &none), EVENTS_SAME, 0);
 }
 
-static void beyond_what_was_kept_nothing_can_be_named(void **state)
+TEST(beyond_what_was_kept_nothing_can_be_named)
 {
 	struct events was = whole(story, 3), now = whole(story, 3);
 
@@ -164,7 +164,7 @@ static void beyond_what_was_kept_nothing_can_be_named(void **state)
 	expect(events_compare(&was, &now), EVENTS_BEYOND, NR);
 }
 
-static void up_to_a_stop_only_what_was_before_it_counts(void **state)
+TEST(up_to_a_stop_only_what_was_before_it_counts)
 {
 	struct sched_event other[NR];
 	struct events was = whole(story, NR), now = whole(other, NR);
@@ -190,7 +190,7 @@ static void says(const char *want, const struct events *s, size_t index)
 	assert_string_equal(buf_str(&text), want);
 }
 
-static void an_event_is_told_with_the_names_known_by_then(void **state)
+TEST(an_event_is_told_with_the_names_known_by_then)
 {
 	struct events s = whole(story, NR);
 
@@ -217,7 +217,7 @@ static void told(const char *want, const struct events *was, const struct events
 	assert_string_equal(buf_str(&text), want);
 }
 
-static void a_difference_is_told_in_words(void **state)
+TEST(a_difference_is_told_in_words)
 {
 	struct sched_event other[NR];
 	struct events was = whole(story, NR), now = whole(other, NR);
@@ -247,18 +247,4 @@ static void a_difference_is_told_in_words(void **state)
 	     &now);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_written_is_read_again),
-		cmocka_unit_test(a_damaged_file_is_refused),
-		cmocka_unit_test(the_first_difference_is_found),
-		cmocka_unit_test(a_schedule_that_ends_earlier_differs_at_its_end),
-		cmocka_unit_test(beyond_what_was_kept_nothing_can_be_named),
-		cmocka_unit_test(up_to_a_stop_only_what_was_before_it_counts),
-		cmocka_unit_test(an_event_is_told_with_the_names_known_by_then),
-		cmocka_unit_test(a_difference_is_told_in_words),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -24,7 +24,7 @@ static const char *value_of(const struct job_list *env, const char *name)
 	return found;
 }
 
-static void the_job_adds_to_and_overrides_the_environment(void **state)
+TEST(the_job_adds_to_and_overrides_the_environment)
 {
 	SCOPED(job_fini) struct job j = { 0 };
 	SCOPED(list_fini) struct job_list env = { 0 };
@@ -40,7 +40,7 @@ static void the_job_adds_to_and_overrides_the_environment(void **state)
 	assert_string_equal(value_of(&env, "TERM"), "xterm");
 }
 
-static void vectors_end_with_null(void **state)
+TEST(vectors_end_with_null)
 {
 	SCOPED(list_fini) struct job_list l = { 0 };
 	SCOPED(mem_free) char **none = list_vector(&l);
@@ -67,7 +67,7 @@ static void judge_blob(const void *at, size_t len, enum arch a)
 		assert_int_not_equal(p[i].p_type, PT_INTERP);
 }
 
-static void init_is_there_or_its_package_is_named(void **state)
+TEST(init_is_there_or_its_package_is_named)
 {
 	int found = 0;
 
@@ -87,13 +87,4 @@ static void init_is_there_or_its_package_is_named(void **state)
 	assert_in_range(found, 1, NR_ARCHES); /* the host's own at least */
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_job_adds_to_and_overrides_the_environment),
-		cmocka_unit_test(vectors_end_with_null),
-		cmocka_unit_test(init_is_there_or_its_package_is_named),
-	};
-
-	return cmocka_run_group_tests_name("guest_env", tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

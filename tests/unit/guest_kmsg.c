@@ -7,7 +7,7 @@
 
 #include "guest/kmsg.h"
 
-static void records_are_taken_apart(void **state)
+TEST(records_are_taken_apart)
 {
 	static const char text[] = "30,1234,5678901,-,caller=T1;a; b\n SUBSYSTEM=x\n DEVICE=y\n";
 	struct kmsg_record r;
@@ -21,7 +21,7 @@ static void records_are_taken_apart(void **state)
 	assert_int_equal(r.len, 0);
 }
 
-static void what_is_no_record_is_refused(void **state)
+TEST(what_is_no_record_is_refused)
 {
 	static const char *const bad[] = {
 		"",	    "6",	 "6,1",
@@ -34,7 +34,7 @@ static void what_is_no_record_is_refused(void **state)
 		assert_int_equal(kmsg_parse(bad[i], strlen(bad[i]), &r), -EBADMSG);
 }
 
-static void lines_of_sched_ext_are_told_apart(void **state)
+TEST(lines_of_sched_ext_are_told_apart)
 {
 	static const struct {
 		unsigned level;
@@ -70,7 +70,7 @@ static void lines_of_sched_ext_are_told_apart(void **state)
 	}
 }
 
-static void dump_lines_lose_what_the_tracer_put_before_them(void **state)
+TEST(dump_lines_lose_what_the_tracer_put_before_them)
 {
 	static const char line[] = "   kworker/0:1-12  [000] d..1. 12.5: sched_ext_dump:   a: b\n";
 	static const char other[] = "   sh-12  [000] d..1. 12.5: sched_switch: sh ==> sh\n";
@@ -85,14 +85,4 @@ static void dump_lines_lose_what_the_tracer_put_before_them(void **state)
 	assert_int_equal(n, 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(records_are_taken_apart),
-		cmocka_unit_test(what_is_no_record_is_refused),
-		cmocka_unit_test(lines_of_sched_ext_are_told_apart),
-		cmocka_unit_test(dump_lines_lose_what_the_tracer_put_before_them),
-	};
-
-	return cmocka_run_group_tests_name("guest_kmsg", tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -43,7 +43,7 @@ static void expect_report(struct watch *w, const char *dump, const char *want)
 	watch_fini(w);
 }
 
-static void an_eviction_is_told_once_with_reason_and_exit_status(void **state)
+TEST(an_eviction_is_told_once_with_reason_and_exit_status)
 {
 	struct watch w;
 
@@ -64,7 +64,7 @@ static void an_eviction_is_told_once_with_reason_and_exit_status(void **state)
 		      "\"dump\":\"a\\u000a\"}");
 }
 
-static void a_process_that_outlives_its_eviction_is_not_waited_for_forever(void **state)
+TEST(a_process_that_outlives_its_eviction_is_not_waited_for_forever)
 {
 	struct watch w;
 
@@ -78,7 +78,7 @@ static void a_process_that_outlives_its_eviction_is_not_waited_for_forever(void 
 		      "\"kernel_reason\":\"\",\"dump\":\"\"}");
 }
 
-static void a_crash_is_told_by_its_signal_and_not_as_the_kernels_deed(void **state)
+TEST(a_crash_is_told_by_its_signal_and_not_as_the_kernels_deed)
 {
 	struct watch w;
 
@@ -93,7 +93,7 @@ static void a_crash_is_told_by_its_signal_and_not_as_the_kernels_deed(void **sta
 		      "\"kernel_reason\":\"\",\"dump\":\"\"}");
 }
 
-static void an_end_before_the_kernel_took_it_is_a_failed_attach(void **state)
+TEST(an_end_before_the_kernel_took_it_is_a_failed_attach)
 {
 	struct watch w;
 
@@ -108,7 +108,7 @@ static void an_end_before_the_kernel_took_it_is_a_failed_attach(void **state)
 		      "\"runtime error: k: ops.init() failed (-1)\",\"dump\":\"\"}");
 }
 
-static void no_attach_in_time_is_over_at_the_deadline(void **state)
+TEST(no_attach_in_time_is_over_at_the_deadline)
 {
 	struct watch w;
 
@@ -121,7 +121,7 @@ static void no_attach_in_time_is_over_at_the_deadline(void **state)
 		      "\"kernel_reason\":\"\",\"dump\":\"\"}");
 }
 
-static void attached_and_gone_between_two_looks_is_both_reported(void **state)
+TEST(attached_and_gone_between_two_looks_is_both_reported)
 {
 	struct watch w;
 
@@ -136,7 +136,7 @@ static void attached_and_gone_between_two_looks_is_both_reported(void **state)
 	watch_fini(&w);
 }
 
-static void what_we_stop_ourselves_is_no_news(void **state)
+TEST(what_we_stop_ourselves_is_no_news)
 {
 	struct watch w;
 
@@ -155,7 +155,7 @@ static void what_we_stop_ourselves_is_no_news(void **state)
 	assert_int_equal(watch_next(&w, UINT64_MAX, true), WATCH_NOTHING);
 }
 
-static void a_report_fits_a_frame_whatever_the_kernel_says(void **state)
+TEST(a_report_fits_a_frame_whatever_the_kernel_says)
 {
 	SCOPED(mem_free) char *dump = malloc(FRAME_MAX_PAYLOAD * 2);
 	SCOPED(buf_fini) struct buf b = { 0 };
@@ -176,18 +176,4 @@ static void a_report_fits_a_frame_whatever_the_kernel_says(void **state)
 	watch_fini(&w);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_eviction_is_told_once_with_reason_and_exit_status),
-		cmocka_unit_test(a_process_that_outlives_its_eviction_is_not_waited_for_forever),
-		cmocka_unit_test(a_crash_is_told_by_its_signal_and_not_as_the_kernels_deed),
-		cmocka_unit_test(an_end_before_the_kernel_took_it_is_a_failed_attach),
-		cmocka_unit_test(no_attach_in_time_is_over_at_the_deadline),
-		cmocka_unit_test(attached_and_gone_between_two_looks_is_both_reported),
-		cmocka_unit_test(what_we_stop_ourselves_is_no_news),
-		cmocka_unit_test(a_report_fits_a_frame_whatever_the_kernel_says),
-	};
-
-	return cmocka_run_group_tests_name("guest_watch", tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

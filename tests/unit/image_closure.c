@@ -79,7 +79,7 @@ static const char *text_of(const struct closure *c, const struct tree *t)
 #define LD_TEXT LD "=/root" LD
 #define LIBC_TEXT "/usr/lib/aarch64-linux-gnu/libc.so.6=/root/usr/lib/aarch64-linux-gnu/libc-2.so"
 
-static void interpreter_and_libraries_come_from_the_sysroot(void **state)
+TEST(interpreter_and_libraries_come_from_the_sysroot)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -95,7 +95,7 @@ static void interpreter_and_libraries_come_from_the_sysroot(void **state)
 	assert_int_equal(c.nr, 2); /* each once */
 }
 
-static void static_programs_add_nothing(void **state)
+TEST(static_programs_add_nothing)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -105,7 +105,7 @@ static void static_programs_add_nothing(void **state)
 	assert_int_equal(c.nr, 0);
 }
 
-static void our_own_program_resolves_on_this_host(void **state)
+TEST(our_own_program_resolves_on_this_host)
 {
 	SCOPED(closure_fini) struct closure c = { 0 };
 	const char *self = "/proc/self/exe";
@@ -125,7 +125,7 @@ static void our_own_program_resolves_on_this_host(void **state)
 	assert_true(libc);
 }
 
-static void origin_counts_from_where_the_program_is(void **state)
+TEST(origin_counts_from_where_the_program_is)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -149,7 +149,7 @@ static void origin_counts_from_where_the_program_is(void **state)
 	assert_null(c.at[1].name);
 }
 
-static void rpath_is_inherited_and_runpath_is_not(void **state)
+TEST(rpath_is_inherited_and_runpath_is_not)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -171,7 +171,7 @@ static void rpath_is_inherited_and_runpath_is_not(void **state)
 	assert_int_equal(add(&c, &t, "old", &e), -ENOENT); /* that of its users too */
 }
 
-static void lib_token_finds_the_multiarch_directory(void **state)
+TEST(lib_token_finds_the_multiarch_directory)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -188,7 +188,7 @@ static void lib_token_finds_the_multiarch_directory(void **state)
 	assert_string_equal(c.at[2].guest_path, "/opt/aarch64/libz.so");
 }
 
-static void paths_never_lead_out_of_the_sysroot(void **state)
+TEST(paths_never_lead_out_of_the_sysroot)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -211,7 +211,7 @@ static void paths_never_lead_out_of_the_sysroot(void **state)
 	assert_int_equal(add(&c, &t, "prog", &e), -ENOENT); /* a link to itself ends */
 }
 
-static void libraries_of_another_architecture_are_passed_over(void **state)
+TEST(libraries_of_another_architecture_are_passed_over)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -229,7 +229,7 @@ static void libraries_of_another_architecture_are_passed_over(void **state)
 	assert_string_equal(text_of(&c, &t), "/usr/lib/libone.so=/root/usr/lib/libone.so");
 }
 
-static void programs_of_another_architecture_are_refused(void **state)
+TEST(programs_of_another_architecture_are_refused)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -246,7 +246,7 @@ static void programs_of_another_architecture_are_refused(void **state)
 	assert_int_equal(c.nr, 0);
 }
 
-static void ld_so_conf_adds_directories(void **state)
+TEST(ld_so_conf_adds_directories)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -269,7 +269,7 @@ static void ld_so_conf_adds_directories(void **state)
 	assert_int_equal(add(&c, &t, "prog", &e), -ENOENT);
 }
 
-static void ld_so_cache_is_asked_before_the_default_directories(void **state)
+TEST(ld_so_cache_is_asked_before_the_default_directories)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -288,7 +288,7 @@ static void ld_so_cache_is_asked_before_the_default_directories(void **state)
 					     "/usr/lib/liba.so=/root/usr/lib/liba.so");
 }
 
-static void scripts_bring_their_interpreters(void **state)
+TEST(scripts_bring_their_interpreters)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -317,7 +317,7 @@ static void scripts_bring_their_interpreters(void **state)
 	assert_int_equal(add(&c, &t, "root/loop", &e), -ELOOP);
 }
 
-static void two_libraries_cannot_be_in_one_place(void **state)
+TEST(two_libraries_cannot_be_in_one_place)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -340,7 +340,7 @@ static void two_libraries_cannot_be_in_one_place(void **state)
 	assert_non_null(strstr(e.text, "/0/libx.so and "));
 }
 
-static void what_was_looked_at_is_told(void **state)
+TEST(what_was_looked_at_is_told)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -361,7 +361,7 @@ static void what_was_looked_at_is_told(void **state)
 	assert_false(inputs_unchanged(&in));
 }
 
-static void a_sysroot_behind_a_link_is_followed_and_told(void **state)
+TEST(a_sysroot_behind_a_link_is_followed_and_told)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -379,7 +379,7 @@ static void a_sysroot_behind_a_link_is_followed_and_told(void **state)
 	assert_false(inputs_unchanged(&in));
 }
 
-static void damaged_elf_files_are_refused(void **state)
+TEST(damaged_elf_files_are_refused)
 {
 	SCOPED(tree_remove) struct tree t = sysroot_tree();
 	SCOPED(closure_fini) struct closure c = { 0 };
@@ -403,7 +403,7 @@ static void damaged_elf_files_are_refused(void **state)
 	assert_non_null(strstr(e.text, "prog: damaged ELF file: a name in it has no end"));
 }
 
-static void ld_cache_finds_what_was_written(void **state)
+TEST(ld_cache_finds_what_was_written)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	struct ld_entry rows[] = { { "liba.so.9", "/x/a9" },
@@ -431,7 +431,7 @@ static void ld_cache_finds_what_was_written(void **state)
 	}
 }
 
-static void this_hosts_ld_cache_is_understood(void **state)
+TEST(this_hosts_ld_cache_is_understood)
 {
 	SCOPED(mem_free) char *data = NULL;
 	size_t len;
@@ -443,7 +443,7 @@ static void this_hosts_ld_cache_is_understood(void **state)
 	assert_int_equal(access(path, R_OK), 0);
 }
 
-static void the_default_sysroot_follows_the_rules(void **state)
+TEST(the_default_sysroot_follows_the_rules)
 {
 	enum arch foreign = arch_host() == ARCH_X86_64 ? ARCH_ARM64 : ARCH_X86_64;
 
@@ -456,29 +456,4 @@ static void the_default_sysroot_follows_the_rules(void **state)
 	assert_true(!found || access(found, X_OK) == 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(interpreter_and_libraries_come_from_the_sysroot),
-		cmocka_unit_test(static_programs_add_nothing),
-		cmocka_unit_test(our_own_program_resolves_on_this_host),
-		cmocka_unit_test(origin_counts_from_where_the_program_is),
-		cmocka_unit_test(rpath_is_inherited_and_runpath_is_not),
-		cmocka_unit_test(lib_token_finds_the_multiarch_directory),
-		cmocka_unit_test(paths_never_lead_out_of_the_sysroot),
-		cmocka_unit_test(libraries_of_another_architecture_are_passed_over),
-		cmocka_unit_test(programs_of_another_architecture_are_refused),
-		cmocka_unit_test(ld_so_conf_adds_directories),
-		cmocka_unit_test(ld_so_cache_is_asked_before_the_default_directories),
-		cmocka_unit_test(scripts_bring_their_interpreters),
-		cmocka_unit_test(two_libraries_cannot_be_in_one_place),
-		cmocka_unit_test(what_was_looked_at_is_told),
-		cmocka_unit_test(a_sysroot_behind_a_link_is_followed_and_told),
-		cmocka_unit_test(damaged_elf_files_are_refused),
-		cmocka_unit_test(ld_cache_finds_what_was_written),
-		cmocka_unit_test(this_hosts_ld_cache_is_understood),
-		cmocka_unit_test(the_default_sysroot_follows_the_rules),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

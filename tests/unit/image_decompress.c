@@ -22,7 +22,7 @@ static struct buf sample(size_t len)
 	return b;
 }
 
-static void every_format_comes_back_and_is_named(void **state)
+TEST(every_format_comes_back_and_is_named)
 {
 	static const size_t lens[] = { 1, 100, 65536, 300000, 9u << 20 };
 
@@ -47,7 +47,7 @@ static void every_format_comes_back_and_is_named(void **state)
 		}
 }
 
-static void output_beyond_the_bound_is_refused(void **state)
+TEST(output_beyond_the_bound_is_refused)
 {
 	SCOPED(buf_fini) struct buf plain = sample(200000);
 
@@ -71,7 +71,7 @@ static void output_beyond_the_bound_is_refused(void **state)
 	}
 }
 
-static void truncated_data_is_an_error_everywhere(void **state)
+TEST(truncated_data_is_an_error_everywhere)
 {
 	SCOPED(buf_fini) struct buf plain = sample(100000);
 
@@ -91,7 +91,7 @@ static void truncated_data_is_an_error_everywhere(void **state)
 	}
 }
 
-static void data_after_the_end_is_an_error(void **state)
+TEST(data_after_the_end_is_an_error)
 {
 	SCOPED(buf_fini) struct buf plain = sample(5000);
 
@@ -106,7 +106,7 @@ static void data_after_the_end_is_an_error(void **state)
 	}
 }
 
-static void members_that_follow_each_other_are_one_stream(void **state)
+TEST(members_that_follow_each_other_are_one_stream)
 {
 	static const char *const joined[] = { "gzip", "zstd", "xz", "lz4" };
 
@@ -122,7 +122,7 @@ static void members_that_follow_each_other_are_one_stream(void **state)
 	}
 }
 
-static void damage_is_found(void **state)
+TEST(damage_is_found)
 {
 	/* xz and gzip carry checksums; the others may notice or not, but never misbehave */
 	static const char *const checked[] = { "gzip", "xz" };
@@ -140,7 +140,7 @@ static void damage_is_found(void **state)
 	}
 }
 
-static void what_is_not_supported_is_refused_by_name(void **state)
+TEST(what_is_not_supported_is_refused_by_name)
 {
 	SCOPED(buf_fini) struct buf out = { 0 };
 	struct err e = { 0 };
@@ -155,7 +155,7 @@ static void what_is_not_supported_is_refused_by_name(void **state)
 	assert_null(compression_name("\x28\xb5", 2));
 }
 
-static void a_frame_that_claims_too_much_is_refused(void **state)
+TEST(a_frame_that_claims_too_much_is_refused)
 {
 	SCOPED(buf_fini) struct buf out = { 0 };
 	/* zstd: magic, descriptor for an 8-byte size, window, size, then nothing */
@@ -166,18 +166,4 @@ static void a_frame_that_claims_too_much_is_refused(void **state)
 	assert_true(out.cap < 4 << 20);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_format_comes_back_and_is_named),
-		cmocka_unit_test(output_beyond_the_bound_is_refused),
-		cmocka_unit_test(truncated_data_is_an_error_everywhere),
-		cmocka_unit_test(data_after_the_end_is_an_error),
-		cmocka_unit_test(members_that_follow_each_other_are_one_stream),
-		cmocka_unit_test(damage_is_found),
-		cmocka_unit_test(what_is_not_supported_is_refused_by_name),
-		cmocka_unit_test(a_frame_that_claims_too_much_is_refused),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

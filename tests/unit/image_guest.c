@@ -118,7 +118,7 @@ static void every_parent_comes_before_what_is_in_it(const struct built *x)
 	}
 }
 
-static void the_archive_holds_all_and_ends_with_the_sentinel(void **state)
+TEST(the_archive_holds_all_and_ends_with_the_sentinel)
 {
 	SCOPED(tree_remove) struct tree t = tree_make();
 	SCOPED(built_fini) struct built x = { 0 };
@@ -162,7 +162,7 @@ static void the_archive_holds_all_and_ends_with_the_sentinel(void **state)
 	assert_true(x.b.unpacked >= files && x.b.unpacked < files + 100000);
 }
 
-static void programs_bring_their_libraries_and_the_loader_knows(void **state)
+TEST(programs_bring_their_libraries_and_the_loader_knows)
 {
 	SCOPED(built_fini) struct built x = { 0 };
 	char self[PATH_MAX];
@@ -192,7 +192,7 @@ static void put_modules(const struct tree *t)
 	tree_text(t, "m/modules.builtin", "kernel/two.ko\n");
 }
 
-static void modules_are_named_in_load_order(void **state)
+TEST(modules_are_named_in_load_order)
 {
 	SCOPED(tree_remove) struct tree t = tree_make();
 	SCOPED(built_fini) struct built x = { 0 };
@@ -209,7 +209,7 @@ static void modules_are_named_in_load_order(void **state)
 	assert_refused(&spec, -ENOENT, "module three: not in ");
 }
 
-static void the_same_source_twice_is_one_file(void **state)
+TEST(the_same_source_twice_is_one_file)
 {
 	SCOPED(tree_remove) struct tree t = tree_make();
 	SCOPED(built_fini) struct built x = { 0 };
@@ -234,7 +234,7 @@ static void the_same_source_twice_is_one_file(void **state)
 	assert_true(has(&x, "x/x") && has(&x, "x/y"));
 }
 
-static void two_sources_for_one_path_are_refused(void **state)
+TEST(two_sources_for_one_path_are_refused)
 {
 	SCOPED(tree_remove) struct tree t = tree_make();
 
@@ -254,7 +254,7 @@ static void two_sources_for_one_path_are_refused(void **state)
 	assert_refused(&spec, -EEXIST, "/init in the guest: both ktstr's own and ");
 }
 
-static void what_cannot_be_packed_is_refused_by_name(void **state)
+TEST(what_cannot_be_packed_is_refused_by_name)
 {
 	SCOPED(tree_remove) struct tree t = tree_make();
 	struct guest_include inc = { .guest_path = "/x" };
@@ -286,7 +286,7 @@ static void what_cannot_be_packed_is_refused_by_name(void **state)
 	assert_refused(&spec, -ENAMETOOLONG, "text: its path in the guest is too long");
 }
 
-static void a_job_that_is_too_large_is_refused(void **state)
+TEST(a_job_that_is_too_large_is_refused)
 {
 	static const char job[JOB_MAX_SIZE + 1];
 	SCOPED(guest_build_fini) struct guest_build b = { 0 };
@@ -343,7 +343,7 @@ static bool from_cache(const struct cached *c, const char *text)
 	return x.b.from_cache;
 }
 
-static void the_second_build_comes_from_the_cache(void **state)
+TEST(the_second_build_comes_from_the_cache)
 {
 	struct cached *c = make_cached();
 	SCOPED(built_fini) struct built one = { 0 };
@@ -364,7 +364,7 @@ static void the_second_build_comes_from_the_cache(void **state)
 	tree_remove(&c->t);
 }
 
-static void every_change_of_an_input_is_seen(void **state)
+TEST(every_change_of_an_input_is_seen)
 {
 	struct cached *c = make_cached();
 
@@ -393,7 +393,7 @@ static void every_change_of_an_input_is_seen(void **state)
 	tree_remove(&c->t);
 }
 
-static void requests_do_not_mix(void **state)
+TEST(requests_do_not_mix)
 {
 	struct cached *c = make_cached();
 
@@ -441,7 +441,7 @@ static void flip_byte(const char *path, off_t at)
 	assert_int_equal(pwrite(fd, &b, 1, at), 1);
 }
 
-static void damaged_parts_are_built_again(void **state)
+TEST(damaged_parts_are_built_again)
 {
 	struct cached *c = make_cached();
 	struct stat st;
@@ -470,7 +470,7 @@ static void damaged_parts_are_built_again(void **state)
 	tree_remove(&c->t);
 }
 
-static void inputs_that_changed_a_moment_ago_are_not_cached(void **state)
+TEST(inputs_that_changed_a_moment_ago_are_not_cached)
 {
 	struct cached *c = make_cached();
 	SCOPED(guest_plan_fini) struct guest_plan p = { 0 };
@@ -500,7 +500,7 @@ static void inputs_that_changed_a_moment_ago_are_not_cached(void **state)
 	tree_remove(&c->t);
 }
 
-static void a_file_that_changes_under_our_hands_is_an_error(void **state)
+TEST(a_file_that_changes_under_our_hands_is_an_error)
 {
 	struct cached *c = make_cached();
 	SCOPED(guest_plan_fini) struct guest_plan p = { 0 };
@@ -515,7 +515,7 @@ static void a_file_that_changes_under_our_hands_is_an_error(void **state)
 	tree_remove(&c->t);
 }
 
-static void builders_at_the_same_time_do_not_disturb_each_other(void **state)
+TEST(builders_at_the_same_time_do_not_disturb_each_other)
 {
 	struct cached *c = make_cached();
 	char archive[PATH_MAX];
@@ -551,7 +551,7 @@ static void builders_at_the_same_time_do_not_disturb_each_other(void **state)
 	tree_remove(&c->t);
 }
 
-static void the_cache_forgets_what_is_old(void **state)
+TEST(the_cache_forgets_what_is_old)
 {
 	struct cached *c = make_cached();
 	const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
@@ -572,7 +572,7 @@ static void the_cache_forgets_what_is_old(void **state)
 	tree_remove(&c->t);
 }
 
-static void a_cache_that_cannot_be_used_is_named(void **state)
+TEST(a_cache_that_cannot_be_used_is_named)
 {
 	struct cached *c = make_cached();
 
@@ -581,7 +581,7 @@ static void a_cache_that_cannot_be_used_is_named(void **state)
 	tree_remove(&c->t);
 }
 
-static void the_cached_build_is_fast(void **state)
+TEST(the_cached_build_is_fast)
 {
 	SCOPED(tree_remove) struct tree t = tree_make();
 	SCOPED(buf_fini) struct buf big = { 0 };
@@ -606,27 +606,4 @@ static void the_cached_build_is_fast(void **state)
 	assert_true(best < 100000000); /* ten times the target: other work runs here too */
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_archive_holds_all_and_ends_with_the_sentinel),
-		cmocka_unit_test(programs_bring_their_libraries_and_the_loader_knows),
-		cmocka_unit_test(modules_are_named_in_load_order),
-		cmocka_unit_test(the_same_source_twice_is_one_file),
-		cmocka_unit_test(two_sources_for_one_path_are_refused),
-		cmocka_unit_test(what_cannot_be_packed_is_refused_by_name),
-		cmocka_unit_test(a_job_that_is_too_large_is_refused),
-		cmocka_unit_test(the_second_build_comes_from_the_cache),
-		cmocka_unit_test(every_change_of_an_input_is_seen),
-		cmocka_unit_test(requests_do_not_mix),
-		cmocka_unit_test(damaged_parts_are_built_again),
-		cmocka_unit_test(inputs_that_changed_a_moment_ago_are_not_cached),
-		cmocka_unit_test(a_file_that_changes_under_our_hands_is_an_error),
-		cmocka_unit_test(builders_at_the_same_time_do_not_disturb_each_other),
-		cmocka_unit_test(the_cache_forgets_what_is_old),
-		cmocka_unit_test(a_cache_that_cannot_be_used_is_named),
-		cmocka_unit_test(the_cached_build_is_fast),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -34,7 +34,7 @@ static void assert_refused_data(const void *data, size_t len, const char *text)
 	assert_refused(&b, len, text);
 }
 
-static void a_bzimage_yields_its_elf_kernel(void **state)
+TEST(a_bzimage_yields_its_elf_kernel)
 {
 	SCOPED(buf_fini) struct buf elf = { 0 };
 
@@ -59,7 +59,7 @@ static void a_bzimage_yields_its_elf_kernel(void **state)
 	}
 }
 
-static void an_elf_kernel_is_described(void **state)
+TEST(an_elf_kernel_is_described)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	SCOPED(buf_fini) struct buf out = { 0 };
@@ -101,7 +101,7 @@ static void assert_image(const struct buf *b, enum kernel_format format, int wan
 	assert_memory_equal(out.at, plain.at, plain.len);
 }
 
-static void an_arm64_image_is_found_in_all_its_wrappers(void **state)
+TEST(an_arm64_image_is_found_in_all_its_wrappers)
 {
 	SCOPED(buf_fini) struct buf plain = { 0 };
 
@@ -118,7 +118,7 @@ static void an_arm64_image_is_found_in_all_its_wrappers(void **state)
 	}
 }
 
-static void an_arm64_elf_kernel_becomes_an_image(void **state)
+TEST(an_arm64_elf_kernel_becomes_an_image)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	SCOPED(buf_fini) struct buf out = { 0 };
@@ -143,7 +143,7 @@ static void an_arm64_elf_kernel_becomes_an_image(void **state)
 	assert_memory_equal(out.at, out.at + want, want);
 }
 
-static void other_files_are_called_what_they_are(void **state)
+TEST(other_files_are_called_what_they_are)
 {
 	SCOPED(buf_fini) struct buf gz = { 0 };
 	SCOPED(mem_free) char *self = NULL;
@@ -167,7 +167,7 @@ static void other_files_are_called_what_they_are(void **state)
 	assert_refused_data(self, len, "an ELF file that is no kernel");
 }
 
-static void truncated_files_say_how_long_they_should_be(void **state)
+TEST(truncated_files_say_how_long_they_should_be)
 {
 	SCOPED(buf_fini) struct buf bz = { 0 };
 	SCOPED(buf_fini) struct buf image = { 0 };
@@ -189,7 +189,7 @@ static void truncated_files_say_how_long_they_should_be(void **state)
 	assert_refused(&zboot, zboot.len, "an EFI zboot image, but truncated");
 }
 
-static void broken_bzimages_are_refused(void **state)
+TEST(broken_bzimages_are_refused)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
@@ -216,7 +216,7 @@ static void broken_bzimages_are_refused(void **state)
 	assert_refused(&b, b.len, "claims to unpack to 4294967295 bytes");
 }
 
-static void a_payload_that_is_no_kernel_is_refused(void **state)
+TEST(a_payload_that_is_no_kernel_is_refused)
 {
 	SCOPED(buf_fini) struct buf packed = { 0 };
 	SCOPED(buf_fini) struct buf elf = { 0 };
@@ -233,7 +233,7 @@ static void a_payload_that_is_no_kernel_is_refused(void **state)
 	assert_refused(&b, b.len, "an ELF file that is no kernel of x86_64 or arm64 and not");
 }
 
-static void broken_images_are_refused(void **state)
+TEST(broken_images_are_refused)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
@@ -245,7 +245,7 @@ static void broken_images_are_refused(void **state)
 	assert_refused(&b, b.len, "an arm64 Image, but too old");
 }
 
-static void broken_elf_kernels_are_refused(void **state)
+TEST(broken_elf_kernels_are_refused)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	struct mini_elf m = { .type = ET_EXEC, .machine = EM_X86_64 };
@@ -265,7 +265,7 @@ static void broken_elf_kernels_are_refused(void **state)
 	assert_refused(&b, b.len, "too far apart");
 }
 
-static void a_kernel_without_a_version_has_an_empty_one(void **state)
+TEST(a_kernel_without_a_version_has_an_empty_one)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	struct kernel_info info;
@@ -283,21 +283,4 @@ static void a_kernel_without_a_version_has_an_empty_one(void **state)
 	assert_string_equal(info.version, "");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_bzimage_yields_its_elf_kernel),
-		cmocka_unit_test(an_elf_kernel_is_described),
-		cmocka_unit_test(an_arm64_image_is_found_in_all_its_wrappers),
-		cmocka_unit_test(an_arm64_elf_kernel_becomes_an_image),
-		cmocka_unit_test(other_files_are_called_what_they_are),
-		cmocka_unit_test(truncated_files_say_how_long_they_should_be),
-		cmocka_unit_test(broken_bzimages_are_refused),
-		cmocka_unit_test(a_payload_that_is_no_kernel_is_refused),
-		cmocka_unit_test(broken_images_are_refused),
-		cmocka_unit_test(broken_elf_kernels_are_refused),
-		cmocka_unit_test(a_kernel_without_a_version_has_an_empty_one),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

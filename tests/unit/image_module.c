@@ -80,7 +80,7 @@ static int close_over(const struct tree *t, const char *name, struct module_list
 	return module_closure(tree_path(t, "m"), (const char *const[]){ name, NULL }, l, NULL, e);
 }
 
-static void dependencies_come_first_and_once(void **state)
+TEST(dependencies_come_first_and_once)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -92,7 +92,7 @@ static void dependencies_come_first_and_once(void **state)
 	assert_int_equal(l.nr, 4); /* a second call adds only what is missing */
 }
 
-static void dashes_and_underscores_are_the_same(void **state)
+TEST(dashes_and_underscores_are_the_same)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -102,7 +102,7 @@ static void dashes_and_underscores_are_the_same(void **state)
 	assert_string_equal(names_of(&l), "base lib_one lib_two");
 }
 
-static void built_in_modules_add_nothing(void **state)
+TEST(built_in_modules_add_nothing)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -112,7 +112,7 @@ static void built_in_modules_add_nothing(void **state)
 	assert_int_equal(l.nr, 0);
 }
 
-static void modules_dep_is_used_when_there_is_one(void **state)
+TEST(modules_dep_is_used_when_there_is_one)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -129,7 +129,7 @@ static void modules_dep_is_used_when_there_is_one(void **state)
 	assert_non_null(strstr(e.text, "modules.dep: \"no colon\""));
 }
 
-static void newer_modules_replace_the_kernels_own(void **state)
+TEST(newer_modules_replace_the_kernels_own)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -140,7 +140,7 @@ static void newer_modules_replace_the_kernels_own(void **state)
 	assert_string_equal(l.at[0].path, tree_path(&t, "m/updates/base.ko"));
 }
 
-static void what_is_missing_is_named_with_who_needs_it(void **state)
+TEST(what_is_missing_is_named_with_who_needs_it)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -156,7 +156,7 @@ static void what_is_missing_is_named_with_who_needs_it(void **state)
 	assert_non_null(strstr(e.text, "none"));
 }
 
-static void circles_end(void **state)
+TEST(circles_end)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -168,7 +168,7 @@ static void circles_end(void **state)
 	assert_non_null(strstr(e.text, "circle"));
 }
 
-static void files_that_are_no_modules_are_refused(void **state)
+TEST(files_that_are_no_modules_are_refused)
 {
 	SCOPED(tree_remove) struct tree t = modules_tree();
 	SCOPED(module_list_fini) struct module_list l = { 0 };
@@ -184,7 +184,7 @@ static void files_that_are_no_modules_are_refused(void **state)
 	assert_non_null(strstr(e.text, "cut.ko.xz: xz data: "));
 }
 
-static void modules_are_read_decompressed(void **state)
+TEST(modules_are_read_decompressed)
 {
 	static const char *const paths[] = { "m/kernel/a/app.ko", "m/kernel/b/lib-one.ko.xz",
 					     "m/kernel/b/lib_two.ko.zst", "m/kernel/c/base.ko.gz" };
@@ -198,7 +198,7 @@ static void modules_are_read_decompressed(void **state)
 	}
 }
 
-static void module_info_is_read_with_care(void **state)
+TEST(module_info_is_read_with_care)
 {
 	static const struct {
 		const char *info;
@@ -233,20 +233,4 @@ static void module_info_is_read_with_care(void **state)
 	assert_string_equal(e.text, "m: not a kernel module");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(dependencies_come_first_and_once),
-		cmocka_unit_test(dashes_and_underscores_are_the_same),
-		cmocka_unit_test(built_in_modules_add_nothing),
-		cmocka_unit_test(modules_dep_is_used_when_there_is_one),
-		cmocka_unit_test(newer_modules_replace_the_kernels_own),
-		cmocka_unit_test(what_is_missing_is_named_with_who_needs_it),
-		cmocka_unit_test(circles_end),
-		cmocka_unit_test(files_that_are_no_modules_are_refused),
-		cmocka_unit_test(modules_are_read_decompressed),
-		cmocka_unit_test(module_info_is_read_with_care),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

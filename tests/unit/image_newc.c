@@ -17,7 +17,7 @@ static struct cpio_entry next(const struct buf *b, size_t *at)
 	return s;
 }
 
-static void entries_carry_what_they_were_given(void **state)
+TEST(entries_carry_what_they_were_given)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	size_t at = 0;
@@ -55,7 +55,7 @@ static void entries_carry_what_they_were_given(void **state)
 }
 
 /* Every length of path after varying data, so that every distance to a page occurs. */
-static void file_data_starts_on_a_page(void **state)
+TEST(file_data_starts_on_a_page)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	static char data[NEWC_PAGE];
@@ -88,7 +88,7 @@ static void file_data_starts_on_a_page(void **state)
 	assert_string_equal(next(&b, &at).name, "TRAILER!!!");
 }
 
-static void archives_may_follow_each_other(void **state)
+TEST(archives_may_follow_each_other)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
@@ -100,7 +100,7 @@ static void archives_may_follow_each_other(void **state)
 	assert_string_equal(next(&b, &second).name, "b");
 }
 
-static void the_same_input_gives_the_same_bytes(void **state)
+TEST(the_same_input_gives_the_same_bytes)
 {
 	SCOPED(buf_fini) struct buf a = { 0 };
 	SCOPED(buf_fini) struct buf b = { 0 };
@@ -116,7 +116,7 @@ static void the_same_input_gives_the_same_bytes(void **state)
 	assert_memory_equal(a.at, b.at, a.len);
 }
 
-static void what_the_format_cannot_hold_is_an_error(void **state)
+TEST(what_the_format_cannot_hold_is_an_error)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	char path[NEWC_PATH_MAX + 2];
@@ -131,15 +131,4 @@ static void what_the_format_cannot_hold_is_an_error(void **state)
 	assert_int_equal(b.len, 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(entries_carry_what_they_were_given),
-		cmocka_unit_test(file_data_starts_on_a_page),
-		cmocka_unit_test(archives_may_follow_each_other),
-		cmocka_unit_test(the_same_input_gives_the_same_bytes),
-		cmocka_unit_test(what_the_format_cannot_hold_is_an_error),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -58,7 +58,7 @@ static int read_of(const void *tests, size_t tests_len, const void *scheds, size
 	return registry_read_mem(b.at, b.len, "file", ret, e);
 }
 
-static void records_come_back_sorted(void **state)
+TEST(records_come_back_sorted)
 {
 	struct ktstr_test_record t[] = { good_test("zeta"), good_test("alpha"), good_test("b_2") };
 	struct ktstr_sched_record s[] = { good_sched("scx_B"), good_sched("scx-A") };
@@ -80,7 +80,7 @@ static void records_come_back_sorted(void **state)
 	assert_null(registry_sched(&g, "scx_C"));
 }
 
-static void padding_between_records_is_skipped(void **state)
+TEST(padding_between_records_is_skipped)
 {
 	struct ktstr_test_record t = good_test("a"), u = good_test("b");
 	SCOPED(registry_fini) struct registry g = { 0 };
@@ -94,7 +94,7 @@ static void padding_between_records_is_skipped(void **state)
 	assert_int_equal(g.nr_tests, 2);
 }
 
-static void the_file_is_read_by_path_too(void **state)
+TEST(the_file_is_read_by_path_too)
 {
 	char path[] = "/tmp/ktstr-unit-XXXXXX";
 	struct ktstr_test_record t = good_test("only");
@@ -111,7 +111,7 @@ static void the_file_is_read_by_path_too(void **state)
 	assert_non_null(strstr(e.text, path));
 }
 
-static void what_is_no_test_binary_is_refused(void **state)
+TEST(what_is_no_test_binary_is_refused)
 {
 	SCOPED(registry_fini) struct registry g = { 0 };
 	struct ktstr_sched_record s = good_sched("x");
@@ -128,7 +128,7 @@ static void what_is_no_test_binary_is_refused(void **state)
 	assert_int_equal(registry_read("/proc/self/exe", &g, &e), -ENOEXEC);
 }
 
-static void another_machine_or_an_object_file_is_refused(void **state)
+TEST(another_machine_or_an_object_file_is_refused)
 {
 	struct ktstr_test_record t = good_test("a");
 	SCOPED(registry_fini) struct registry g = { 0 };
@@ -148,7 +148,7 @@ static void another_machine_or_an_object_file_is_refused(void **state)
 	assert_non_null(strstr(e.text, "object file"));
 }
 
-static void other_versions_and_damage_are_told_apart(void **state)
+TEST(other_versions_and_damage_are_told_apart)
 {
 	struct ktstr_test_record t[2] = { good_test("a"), good_test("b") };
 	SCOPED(registry_fini) struct registry g = { 0 };
@@ -217,12 +217,9 @@ static void assert_refused(const struct ktstr_test_record *t, const char *text)
 		fail_msg("\"%s\" does not say \"%s\"", e.text, text);
 }
 
-static void every_field_out_of_range_is_named(void **state)
-{
-	BROKEN_TESTS(CHECK_BROKEN)
-}
+TEST(every_field_out_of_range_is_named){ BROKEN_TESTS(CHECK_BROKEN) }
 
-static void values_at_the_edge_are_accepted(void **state)
+TEST(values_at_the_edge_are_accepted)
 {
 	struct ktstr_test_record t = good_test("edge");
 	SCOPED(registry_fini) struct registry g = { 0 };
@@ -239,7 +236,7 @@ static void values_at_the_edge_are_accepted(void **state)
 	assert_int_equal(read_of(&t, sizeof(t), NULL, 0, &g, &e), 0);
 }
 
-static void duplicate_names_are_refused(void **state)
+TEST(duplicate_names_are_refused)
 {
 	struct ktstr_test_record t[] = { good_test("b"), good_test("a"), good_test("b") };
 	struct ktstr_sched_record s[] = { good_sched("x"), good_sched("x") };
@@ -253,7 +250,7 @@ static void duplicate_names_are_refused(void **state)
 			    "file: scheduler x: field name: another scheduler has the same");
 }
 
-static void schedulers_are_checked_like_tests(void **state)
+TEST(schedulers_are_checked_like_tests)
 {
 	struct ktstr_test_record t = good_test("a");
 	struct ktstr_sched_record s = good_sched("scx x");
@@ -278,7 +275,7 @@ static void schedulers_are_checked_like_tests(void **state)
 	assert_int_equal(read_of(&t, sizeof(t), &s, sizeof(s), &g, &e), -EINVAL);
 }
 
-static void a_thousand_tests_take_milliseconds(void **state)
+TEST(a_thousand_tests_take_milliseconds)
 {
 	static struct ktstr_test_record t[1000];
 	SCOPED(registry_fini) struct registry g = { 0 };
@@ -297,21 +294,4 @@ static void a_thousand_tests_take_milliseconds(void **state)
 	print_message("# 1000 tests read in %.2f ms\n", (double)took / 1e6);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(records_come_back_sorted),
-		cmocka_unit_test(padding_between_records_is_skipped),
-		cmocka_unit_test(the_file_is_read_by_path_too),
-		cmocka_unit_test(what_is_no_test_binary_is_refused),
-		cmocka_unit_test(another_machine_or_an_object_file_is_refused),
-		cmocka_unit_test(other_versions_and_damage_are_told_apart),
-		cmocka_unit_test(every_field_out_of_range_is_named),
-		cmocka_unit_test(values_at_the_edge_are_accepted),
-		cmocka_unit_test(duplicate_names_are_refused),
-		cmocka_unit_test(schedulers_are_checked_like_tests),
-		cmocka_unit_test(a_thousand_tests_take_milliseconds),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -18,7 +18,7 @@ static uint64_t rnd(uint64_t *s)
 	return *s;
 }
 
-static void crc32c_matches_the_published_vectors(void **state)
+TEST(crc32c_matches_the_published_vectors)
 {
 	uint8_t zeros[32] = { 0 }, ones[32], up[32];
 
@@ -33,7 +33,7 @@ static void crc32c_matches_the_published_vectors(void **state)
 	assert_int_equal(crc32c(0, NULL, 0), 0);
 }
 
-static void one_frame_has_exactly_these_bytes(void **state)
+TEST(one_frame_has_exactly_these_bytes)
 {
 	static const uint8_t golden[] = {
 		0x46, 0x54, 0x4b, 0x46, 0x01, 0x00, 0x04, 0x00, 0x05, 0x00, 0x00, 0x00, 0x07,
@@ -95,7 +95,7 @@ static uint32_t take_all(struct frame_parser *p)
 	return n;
 }
 
-static void any_cutting_of_the_stream_gives_the_same_frames(void **state)
+TEST(any_cutting_of_the_stream_gives_the_same_frames)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	uint64_t seed = 42;
@@ -117,7 +117,7 @@ static void any_cutting_of_the_stream_gives_the_same_frames(void **state)
 	}
 }
 
-static void a_flipped_bit_costs_one_frame_and_is_counted(void **state)
+TEST(a_flipped_bit_costs_one_frame_and_is_counted)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	uint64_t seed = 7;
@@ -140,7 +140,7 @@ static void a_flipped_bit_costs_one_frame_and_is_counted(void **state)
 	}
 }
 
-static void a_removed_piece_costs_only_what_it_touched(void **state)
+TEST(a_removed_piece_costs_only_what_it_touched)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	uint64_t seed = 11;
@@ -160,7 +160,7 @@ static void a_removed_piece_costs_only_what_it_touched(void **state)
 	}
 }
 
-static void frames_behind_garbage_and_false_starts_are_found(void **state)
+TEST(frames_behind_garbage_and_false_starts_are_found)
 {
 	/* noise, a magic cut short, another version, a length out of range */
 	static const char noise[] =
@@ -177,7 +177,7 @@ static void frames_behind_garbage_and_false_starts_are_found(void **state)
 	assert_int_equal(p.lost, 0);
 }
 
-static void missing_frames_are_counted_but_a_step_back_is_not(void **state)
+TEST(missing_frames_are_counted_but_a_step_back_is_not)
 {
 	SCOPED(frame_parser_fini) struct frame_parser p = { 0 };
 	SCOPED(buf_fini) struct buf b = { 0 };
@@ -195,7 +195,7 @@ static void missing_frames_are_counted_but_a_step_back_is_not(void **state)
 	assert_false(frame_parser_next(&p, &f));
 }
 
-static void a_job_survives_writing_and_parsing(void **state)
+TEST(a_job_survives_writing_and_parsing)
 {
 	static const char text[] =
 		"job=1\nmode=exec\nseed=18446744073709551615\ncwd=\narg=/bin/echo\n"
@@ -217,7 +217,7 @@ static void a_job_survives_writing_and_parsing(void **state)
 	assert_string_equal(buf_str(&b), text);
 }
 
-static void a_bad_job_names_line_and_key_and_leaves_the_result_alone(void **state)
+TEST(a_bad_job_names_line_and_key_and_leaves_the_result_alone)
 {
 	static const struct {
 		const char *text;
@@ -249,7 +249,7 @@ static void a_bad_job_names_line_and_key_and_leaves_the_result_alone(void **stat
 	assert_int_equal(job_parse("job=1\nmode=a\0b\n", 15, &j, NULL), -EINVAL);
 }
 
-static void a_job_that_cannot_be_read_back_is_not_written(void **state)
+TEST(a_job_that_cannot_be_read_back_is_not_written)
 {
 	SCOPED(job_fini) struct job j = { 0 };
 	SCOPED(buf_fini) struct buf b = { 0 };
@@ -269,20 +269,4 @@ static void a_job_that_cannot_be_read_back_is_not_written(void **state)
 	assert_null(j.cwd);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(crc32c_matches_the_published_vectors),
-		cmocka_unit_test(one_frame_has_exactly_these_bytes),
-		cmocka_unit_test(any_cutting_of_the_stream_gives_the_same_frames),
-		cmocka_unit_test(a_flipped_bit_costs_one_frame_and_is_counted),
-		cmocka_unit_test(a_removed_piece_costs_only_what_it_touched),
-		cmocka_unit_test(frames_behind_garbage_and_false_starts_are_found),
-		cmocka_unit_test(missing_frames_are_counted_but_a_step_back_is_not),
-		cmocka_unit_test(a_job_survives_writing_and_parsing),
-		cmocka_unit_test(a_bad_job_names_line_and_key_and_leaves_the_result_alone),
-		cmocka_unit_test(a_job_that_cannot_be_read_back_is_not_written),
-	};
-
-	return cmocka_run_group_tests_name("link", tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -19,7 +19,7 @@ static void draw(const char *shape, int columns, bool unicode, struct buf *out)
 	assert_int_equal(out->bad, 0);
 }
 
-static void pictures_show_nodes_llcs_cores_and_threads(void **state)
+TEST(pictures_show_nodes_llcs_cores_and_threads)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
@@ -33,7 +33,7 @@ static void pictures_show_nodes_llcs_cores_and_threads(void **state)
 			    "╰─────────────────────────╯ ╰─────────────────────────╯\n");
 }
 
-static void narrow_terminals_get_more_lines_of_cores(void **state)
+TEST(narrow_terminals_get_more_lines_of_cores)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
@@ -47,7 +47,7 @@ static void narrow_terminals_get_more_lines_of_cores(void **state)
 					 "'---------------------------------'\n");
 }
 
-static void large_machines_get_a_line_per_llc(void **state)
+TEST(large_machines_get_a_line_per_llc)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
@@ -105,7 +105,7 @@ static void check_complete(const char *text, uint32_t cpus)
 	assert_int_equal(cpuset_count(&seen), cpus);
 }
 
-static void every_preset_fits_every_terminal_with_all_its_cpus(void **state)
+TEST(every_preset_fits_every_terminal_with_all_its_cpus)
 {
 	static const int columns[] = { 40, 60, 80, 133, 200 };
 
@@ -123,7 +123,7 @@ static void every_preset_fits_every_terminal_with_all_its_cpus(void **state)
 	}
 }
 
-static void unequal_parts_keep_empty_cells(void **state)
+TEST(unequal_parts_keep_empty_cells)
 {
 	static const struct topo_place place[] = {
 		{ 0, 0, 0, 0 },
@@ -142,7 +142,7 @@ static void unequal_parts_keep_empty_cells(void **state)
 					 "'-----------' '-----------'\n");
 }
 
-static void the_host_is_seen_as_hwloc_sees_it(void **state)
+TEST(the_host_is_seen_as_hwloc_sees_it)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	struct hosttopo h;
@@ -166,7 +166,7 @@ static void the_host_is_seen_as_hwloc_sees_it(void **state)
 	unsetenv("HWLOC_THISSYSTEM");
 }
 
-static void this_machine_can_be_described(void **state)
+TEST(this_machine_can_be_described)
 {
 	struct hosttopo h;
 
@@ -176,17 +176,4 @@ static void this_machine_can_be_described(void **state)
 	hosttopo_fini(&h);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pictures_show_nodes_llcs_cores_and_threads),
-		cmocka_unit_test(narrow_terminals_get_more_lines_of_cores),
-		cmocka_unit_test(large_machines_get_a_line_per_llc),
-		cmocka_unit_test(every_preset_fits_every_terminal_with_all_its_cpus),
-		cmocka_unit_test(unequal_parts_keep_empty_cells),
-		cmocka_unit_test(the_host_is_seen_as_hwloc_sees_it),
-		cmocka_unit_test(this_machine_can_be_described),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -139,7 +139,7 @@ static void check_nodes(const void *fdt, const struct fdt_board *b)
 	assert_int_equal(next, b->board->part[PART_RAM].base + b->memory_bytes);
 }
 
-static void trees_describe_exactly_the_topology(void **state)
+TEST(trees_describe_exactly_the_topology)
 {
 	static const char *const shapes[] = { "1n1l1c1t", "1n2l2c2t", "2n2l2c1t", "2n4l2c2t",
 					      "1n3l1c1t", "4n8l2c1t", "3n3l3c3t", "1n2l20c1t" };
@@ -158,7 +158,7 @@ static void trees_describe_exactly_the_topology(void **state)
 	}
 }
 
-static void the_largest_machine_gets_a_whole_tree(void **state)
+TEST(the_largest_machine_gets_a_whole_tree)
 {
 	SCOPED(buf_fini) struct buf out = { 0 };
 	struct fdt_board b = board_of("64n64l4c2t");
@@ -174,7 +174,7 @@ static void the_largest_machine_gets_a_whole_tree(void **state)
 	assert_int_equal(pair(out.at, gic, "reg", 4), 0x4000000000);
 }
 
-static void what_was_not_asked_for_is_not_there(void **state)
+TEST(what_was_not_asked_for_is_not_there)
 {
 	SCOPED(buf_fini) struct buf out = { 0 };
 	struct fdt_board b = board_of("1n1l1c1t");
@@ -190,7 +190,7 @@ static void what_was_not_asked_for_is_not_there(void **state)
 	assert_int_equal(pair(out.at, uart, "reg", 0), b.board->part[PART_UART_PL011].base);
 }
 
-static void what_was_asked_for_is_there(void **state)
+TEST(what_was_asked_for_is_there)
 {
 	SCOPED(buf_fini) struct buf out = { 0 };
 	struct fdt_board b = board_of("1n1l1c1t");
@@ -208,7 +208,7 @@ static void what_was_asked_for_is_there(void **state)
 	assert_int_equal(count_nodes(out.at, 0, "virtio@"), 3);
 }
 
-static void seeds_follow_the_run_and_nothing_else(void **state)
+TEST(seeds_follow_the_run_and_nothing_else)
 {
 	struct buf out[3] = { 0 };
 	const uint64_t seed[] = { 7, 7, 8 };
@@ -231,7 +231,7 @@ static void seeds_follow_the_run_and_nothing_else(void **state)
 		buf_fini(&out[i]);
 }
 
-static void boards_refuse_what_they_have_no_room_for(void **state)
+TEST(boards_refuse_what_they_have_no_room_for)
 {
 	char long_args[3000];
 	struct fdt_board row[6];
@@ -264,16 +264,4 @@ static void boards_refuse_what_they_have_no_room_for(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(trees_describe_exactly_the_topology),
-		cmocka_unit_test(the_largest_machine_gets_a_whole_tree),
-		cmocka_unit_test(what_was_not_asked_for_is_not_there),
-		cmocka_unit_test(what_was_asked_for_is_there),
-		cmocka_unit_test(seeds_follow_the_run_and_nothing_else),
-		cmocka_unit_test(boards_refuse_what_they_have_no_room_for),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

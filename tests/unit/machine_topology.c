@@ -12,7 +12,7 @@
 #include "machine/topo_qemu.h"
 #include "machine/topology.h"
 
-static void every_name_of_an_architecture_is_understood(void **state)
+TEST(every_name_of_an_architecture_is_understood)
 {
 	enum arch a;
 
@@ -55,7 +55,7 @@ static void text_comes_back(const struct topology *t)
 	assert_memory_equal(&got, t, sizeof(got));
 }
 
-static void text_round_trips_for_every_small_shape(void **state)
+TEST(text_round_trips_for_every_small_shape)
 {
 	each_shape(64, text_comes_back);
 }
@@ -82,7 +82,7 @@ static void parts_nest(const struct topology *t)
 	}
 }
 
-static void cores_llcs_and_nodes_partition_the_cpus(void **state)
+TEST(cores_llcs_and_nodes_partition_the_cpus)
 {
 	each_shape(24, parts_nest);
 }
@@ -96,12 +96,12 @@ static void memory_is_shared_evenly(const struct topology *t)
 	assert_true(mib / t->nodes >= 128);
 }
 
-static void nodes_get_equal_shares_of_default_memory(void **state)
+TEST(nodes_get_equal_shares_of_default_memory)
 {
 	each_shape(64, memory_is_shared_evenly);
 }
 
-static void distances_are_local_or_remote(void **state)
+TEST(distances_are_local_or_remote)
 {
 	struct topology t = { 4, 4, 1, 1 };
 
@@ -121,7 +121,7 @@ static void ids_rise_with_the_cpu(const struct topology *t)
 	assert_int_equal(topo_mpidr(t, 0), 0);
 }
 
-static void hardware_ids_are_unique_and_in_order(void **state)
+TEST(hardware_ids_are_unique_and_in_order)
 {
 	struct topology three = { 1, 3, 3, 2 }, two = { 2, 4, 2, 2 }, wide = { 1, 1, 300, 1 };
 
@@ -149,12 +149,12 @@ static void memory_is_dealt_out_whole(const struct topology *t)
 	}
 }
 
-static void node_memory_covers_all_ram_without_overlap(void **state)
+TEST(node_memory_covers_all_ram_without_overlap)
 {
 	each_shape(24, memory_is_dealt_out_whole);
 }
 
-static void qemu_is_told_the_shape(void **state)
+TEST(qemu_is_told_the_shape)
 {
 	struct topology t = { 2, 4, 2, 2 }, one = { 1, 1, 1, 1 };
 	SCOPED(buf_fini) struct buf b = { 0 };
@@ -175,7 +175,7 @@ static void qemu_is_told_the_shape(void **state)
 	assert_string_equal(buf_str(&b), "node,nodeid=0,memdev=mem0,cpus=0-0\n");
 }
 
-static void shapes_qemu_cannot_bring_up_are_refused(void **state)
+TEST(shapes_qemu_cannot_bring_up_are_refused)
 {
 	struct topology t = { 1, 14, 9, 2 }, full = { 1, 15, 16, 1 };
 	struct err e = { 0 };
@@ -187,7 +187,7 @@ static void shapes_qemu_cannot_bring_up_are_refused(void **state)
 				    "brings up none above 254");
 }
 
-static void impossible_shapes_are_refused_by_name(void **state)
+TEST(impossible_shapes_are_refused_by_name)
 {
 	static const struct {
 		const char *text, *why;
@@ -226,7 +226,7 @@ static void impossible_shapes_are_refused_by_name(void **state)
 	}
 }
 
-static void the_largest_machine_is_accepted(void **state)
+TEST(the_largest_machine_is_accepted)
 {
 	struct topology t;
 
@@ -234,7 +234,7 @@ static void the_largest_machine_is_accepted(void **state)
 	assert_int_equal(topo_cpus(&t), TOPO_MAX_CPUS);
 }
 
-static void presets_are_valid_unique_and_found(void **state)
+TEST(presets_are_valid_unique_and_found)
 {
 	uint32_t all = 0, arm64 = 0;
 	struct topology t;
@@ -252,22 +252,4 @@ static void presets_are_valid_unique_and_found(void **state)
 	assert_int_equal(arm64, 14);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_name_of_an_architecture_is_understood),
-		cmocka_unit_test(text_round_trips_for_every_small_shape),
-		cmocka_unit_test(cores_llcs_and_nodes_partition_the_cpus),
-		cmocka_unit_test(nodes_get_equal_shares_of_default_memory),
-		cmocka_unit_test(distances_are_local_or_remote),
-		cmocka_unit_test(hardware_ids_are_unique_and_in_order),
-		cmocka_unit_test(node_memory_covers_all_ram_without_overlap),
-		cmocka_unit_test(qemu_is_told_the_shape),
-		cmocka_unit_test(shapes_qemu_cannot_bring_up_are_refused),
-		cmocka_unit_test(impossible_shapes_are_refused_by_name),
-		cmocka_unit_test(the_largest_machine_is_accepted),
-		cmocka_unit_test(presets_are_valid_unique_and_found),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -105,7 +105,7 @@ static void forget(struct plan_request *q)
 	words_fini(&q->schedulers);
 }
 
-static void shapes_come_from_the_test_then_its_scheduler_then_the_default(void **state)
+TEST(shapes_come_from_the_test_then_its_scheduler_then_the_default)
 {
 	struct plan_request q;
 	struct plan plan = { 0 };
@@ -123,7 +123,7 @@ static void shapes_come_from_the_test_then_its_scheduler_then_the_default(void *
 	forget(&q);
 }
 
-static void an_ignored_test_runs_only_when_named(void **state)
+TEST(an_ignored_test_runs_only_when_named)
 {
 	struct plan_request q;
 	struct plan plan = { 0 };
@@ -140,7 +140,7 @@ static void an_ignored_test_runs_only_when_named(void **state)
 	forget(&q);
 }
 
-static void several_shapes_become_part_of_the_name_and_unfit_ones_are_skipped(void **state)
+TEST(several_shapes_become_part_of_the_name_and_unfit_ones_are_skipped)
 {
 	struct plan_request q;
 	struct plan plan = { 0 };
@@ -156,7 +156,7 @@ static void several_shapes_become_part_of_the_name_and_unfit_ones_are_skipped(vo
 	forget(&q);
 }
 
-static void presets_are_those_the_test_and_the_architecture_allow(void **state)
+TEST(presets_are_those_the_test_and_the_architecture_allow)
 {
 	struct plan_request q;
 	struct plan plan = { 0 };
@@ -174,7 +174,7 @@ static void presets_are_those_the_test_and_the_architecture_allow(void **state)
 	forget(&q);
 }
 
-static void the_rerun_line_names_all_that_was_asked_for(void **state)
+TEST(the_rerun_line_names_all_that_was_asked_for)
 {
 	const struct place *p = *state;
 	struct plan_request q;
@@ -198,7 +198,7 @@ static void the_rerun_line_names_all_that_was_asked_for(void **state)
 	forget(&q);
 }
 
-static void a_binary_of_another_architecture_is_refused(void **state)
+TEST(a_binary_of_another_architecture_is_refused)
 {
 	struct plan_request q;
 	struct plan plan = { 0 };
@@ -212,7 +212,7 @@ static void a_binary_of_another_architecture_is_refused(void **state)
 	forget(&q);
 }
 
-static void a_registered_scheduler_brings_its_arguments(void **state)
+TEST(a_registered_scheduler_brings_its_arguments)
 {
 	const struct place *p = *state;
 	struct registry reg = { 0 };
@@ -233,7 +233,7 @@ static void a_registered_scheduler_brings_its_arguments(void **state)
 	registry_fini(&reg);
 }
 
-static void schedulers_that_cannot_run_there_are_refused_by_name(void **state)
+TEST(schedulers_that_cannot_run_there_are_refused_by_name)
 {
 	const struct place *p = *state;
 	static const struct {
@@ -256,7 +256,7 @@ static void schedulers_that_cannot_run_there_are_refused_by_name(void **state)
 	}
 }
 
-static void the_kernels_own_scheduler_needs_no_program(void **state)
+TEST(the_kernels_own_scheduler_needs_no_program)
 {
 	static const char *const names[] = { NULL, "", "eevdf" };
 
@@ -271,7 +271,7 @@ static void the_kernels_own_scheduler_needs_no_program(void **state)
 	}
 }
 
-static void the_last_layer_that_speaks_sets_a_limit(void **state)
+TEST(the_last_layer_that_speaks_sets_a_limit)
 {
 	struct ktstr_limits l = limits_builtin();
 	struct ktstr_limits sched = { .max_gap_ms = { 700, KTSTR_LIMIT_SET, 0 },
@@ -288,7 +288,7 @@ static void the_last_layer_that_speaks_sets_a_limit(void **state)
 	buf_fini(&b);
 }
 
-static void words_are_split_and_quoted_as_a_shell_would(void **state)
+TEST(words_are_split_and_quoted_as_a_shell_would)
 {
 	struct words w = { 0 };
 	struct buf b = { 0 };
@@ -306,21 +306,4 @@ static void words_are_split_and_quoted_as_a_shell_would(void **state)
 	words_fini(&w);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(shapes_come_from_the_test_then_its_scheduler_then_the_default),
-		cmocka_unit_test(an_ignored_test_runs_only_when_named),
-		cmocka_unit_test(several_shapes_become_part_of_the_name_and_unfit_ones_are_skipped),
-		cmocka_unit_test(presets_are_those_the_test_and_the_architecture_allow),
-		cmocka_unit_test(the_rerun_line_names_all_that_was_asked_for),
-		cmocka_unit_test(a_binary_of_another_architecture_is_refused),
-		cmocka_unit_test(a_registered_scheduler_brings_its_arguments),
-		cmocka_unit_test(schedulers_that_cannot_run_there_are_refused_by_name),
-		cmocka_unit_test(the_kernels_own_scheduler_needs_no_program),
-		cmocka_unit_test(the_last_layer_that_speaks_sets_a_limit),
-		cmocka_unit_test(words_are_split_and_quoted_as_a_shell_would),
-	};
-
-	return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+UNIT_MAIN(set_up, tear_down)

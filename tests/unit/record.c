@@ -62,7 +62,7 @@ static char *written(const struct run_record *r)
 	return b.at;
 }
 
-static void a_record_is_written_and_read_again(void **state)
+TEST(a_record_is_written_and_read_again)
 {
 	SCOPED(run_record_fini) struct run_record r = sample();
 	SCOPED(run_record_fini) struct run_record back = { 0 };
@@ -85,7 +85,7 @@ static void id_of(const struct run_record *r, char ret[RUN_ID_LEN + 1])
 	assert_true(run_id_is_good(ret));
 }
 
-static void the_id_depends_on_every_part_of_the_machine(void **state)
+TEST(the_id_depends_on_every_part_of_the_machine)
 {
 	char ids[16][RUN_ID_LEN + 1];
 	size_t nr = 0;
@@ -115,7 +115,7 @@ static void the_id_depends_on_every_part_of_the_machine(void **state)
 			assert_string_not_equal(ids[i], ids[k]);
 }
 
-static void the_id_depends_on_nothing_else(void **state)
+TEST(the_id_depends_on_nothing_else)
 {
 	SCOPED(run_record_fini) struct run_record r = sample();
 	char id[RUN_ID_LEN + 1], other[RUN_ID_LEN + 1];
@@ -151,7 +151,7 @@ static void refused_with(const char *from, const char *to, int code, const char 
 	assert_null(back.machine.job);
 }
 
-static void a_damaged_record_is_refused_by_name(void **state)
+TEST(a_damaged_record_is_refused_by_name)
 {
 	refused_with("\"format\":1", "\"format\":2", -EPROTO, "format is 2, this ktstr knows 1");
 	refused_with("\"format\":1,", "", -EPROTO, "format");
@@ -173,7 +173,7 @@ static void a_damaged_record_is_refused_by_name(void **state)
 	refused_with("\"digest\":\"f", "\"digest\":\"", -EBADMSG, "schedule: digest");
 }
 
-static void a_text_that_is_null_reads_as_none(void **state)
+TEST(a_text_that_is_null_reads_as_none)
 {
 	SCOPED(run_record_fini) struct run_record r = sample();
 	SCOPED(run_record_fini) struct run_record back = { 0 };
@@ -185,15 +185,4 @@ static void a_text_that_is_null_reads_as_none(void **state)
 	assert_string_equal(back.about.expect, "");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_record_is_written_and_read_again),
-		cmocka_unit_test(the_id_depends_on_every_part_of_the_machine),
-		cmocka_unit_test(the_id_depends_on_nothing_else),
-		cmocka_unit_test(a_damaged_record_is_refused_by_name),
-		cmocka_unit_test(a_text_that_is_null_reads_as_none),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -12,7 +12,7 @@
 #include "base/io.h"
 #include "harness/result.h"
 
-static void names_and_causes_go_both_ways(void **state)
+TEST(names_and_causes_go_both_ways)
 {
 	enum verdict v;
 	enum cause c;
@@ -59,7 +59,7 @@ static void fill(struct cell_result *r)
 	strcpy(r->values[1].unit, "%");
 }
 
-static void results_survive_the_way_through_json(void **state)
+TEST(results_survive_the_way_through_json)
 {
 	SCOPED(cell_result_fini) struct cell_result a = { 0 };
 	SCOPED(cell_result_fini) struct cell_result b = { 0 };
@@ -105,7 +105,7 @@ static void refuse(const char *good, const char *from, const char *to, const cha
 	buf_fini(&b);
 }
 
-static void damaged_results_are_refused_by_name(void **state)
+TEST(damaged_results_are_refused_by_name)
 {
 	SCOPED(cell_result_fini) struct cell_result a = { 0 };
 	SCOPED(buf_fini) struct buf b = { 0 };
@@ -130,7 +130,7 @@ static void damaged_results_are_refused_by_name(void **state)
 }
 
 /* Else the fuzz target starts from nothing but refusals. */
-static void the_corpus_of_the_fuzz_target_is_read(void **state)
+TEST(the_corpus_of_the_fuzz_target_is_read)
 {
 	static const char *const names[] = { "full", "pass" };
 
@@ -149,14 +149,4 @@ static void the_corpus_of_the_fuzz_target_is_read(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_and_causes_go_both_ways),
-		cmocka_unit_test(results_survive_the_way_through_json),
-		cmocka_unit_test(damaged_results_are_refused_by_name),
-		cmocka_unit_test(the_corpus_of_the_fuzz_target_is_read),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

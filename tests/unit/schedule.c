@@ -64,7 +64,7 @@ static void play(const struct recorded *rec, const struct digest_msg *msg, size_
 	expect(&s, why_not);
 }
 
-static void the_host_computes_what_the_guest_did(void **state)
+TEST(the_host_computes_what_the_guest_did)
 {
 	struct recorded *rec = *state;
 	SCOPED(cell_result_fini) struct cell_result r = { 0 };
@@ -82,7 +82,7 @@ static void the_host_computes_what_the_guest_did(void **state)
 	schedule_fini(&s);
 }
 
-static void a_traced_schedule_makes_sense(void **state)
+TEST(a_traced_schedule_makes_sense)
 {
 	struct recorded *rec = *state;
 	bool seen[SCHED_EVENT_KIND_MAX + 1] = { 0 };
@@ -115,7 +115,7 @@ static uint64_t digest_of(const struct sched_event *ev, size_t nr)
 	return sum;
 }
 
-static void every_field_and_the_order_count(void **state)
+TEST(every_field_and_the_order_count)
 {
 	const struct sched_event plain[3] = {
 		{ 100, 1, 2, 0, 1, SCHED_EVENT_SWITCH, { 0 }, "a" },
@@ -137,7 +137,7 @@ static void every_field_and_the_order_count(void **state)
 	assert_true(digest_of(plain, 2) != good);
 }
 
-static void a_damaged_link_is_said(void **state)
+TEST(a_damaged_link_is_said)
 {
 	struct recorded *rec = *state;
 	struct digest_msg m = rec->msg;
@@ -153,7 +153,7 @@ static void a_damaged_link_is_said(void **state)
 	play(rec, &m, 0, "");
 }
 
-static void what_makes_no_sense_is_left_out(void **state)
+TEST(what_makes_no_sense_is_left_out)
 {
 	struct recorded *rec = *state;
 	struct digest_msg m = rec->msg;
@@ -176,7 +176,7 @@ static void what_makes_no_sense_is_left_out(void **state)
 	rec->events[3] = odd;
 }
 
-static void a_guest_says_why_it_has_none(void **state)
+TEST(a_guest_says_why_it_has_none)
 {
 	static const char no_bpf[] = NO_DIGEST_NOTE "the kernel has no BPF\n\x1b[31m\xff";
 	static const char other[] = "no schedule at all";
@@ -191,7 +191,7 @@ static void a_guest_says_why_it_has_none(void **state)
 	expect(&s, "the kernel has no BPF??[31m?");
 }
 
-static void events_that_nobody_announced_are_dropped(void **state)
+TEST(events_that_nobody_announced_are_dropped)
 {
 	struct recorded *rec = *state;
 	struct schedule s = { 0 };
@@ -202,7 +202,7 @@ static void events_that_nobody_announced_are_dropped(void **state)
 	expect(&s, "");
 }
 
-static void a_guest_that_died_told_nothing(void **state)
+TEST(a_guest_that_died_told_nothing)
 {
 	SCOPED(cell_result_fini) struct cell_result r = { 0 };
 	struct schedule s = { 0 };
@@ -212,18 +212,4 @@ static void a_guest_that_died_told_nothing(void **state)
 	assert_string_equal(r.schedule.why_not, "the guest ended before it could tell");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_host_computes_what_the_guest_did),
-		cmocka_unit_test(a_traced_schedule_makes_sense),
-		cmocka_unit_test(every_field_and_the_order_count),
-		cmocka_unit_test(a_damaged_link_is_said),
-		cmocka_unit_test(what_makes_no_sense_is_left_out),
-		cmocka_unit_test(a_guest_says_why_it_has_none),
-		cmocka_unit_test(events_that_nobody_announced_are_dropped),
-		cmocka_unit_test(a_guest_that_died_told_nothing),
-	};
-
-	return cmocka_run_group_tests(tests, read_recorded, drop_recorded);
-}
+UNIT_MAIN(read_recorded, drop_recorded)

@@ -47,7 +47,7 @@ static char *played(const char *name, const char *format, bool verbose, bool ter
 	return text;
 }
 
-static void people_see_aligned_lines_and_the_story_of_failures(void **state)
+TEST(people_see_aligned_lines_and_the_story_of_failures)
 {
 	SCOPED(mem_free) char *text = played("all", "human", false, false);
 
@@ -77,7 +77,7 @@ static void people_see_aligned_lines_and_the_story_of_failures(void **state)
 		"2 passed, 2 failed, 1 inconclusive, 1 skipped in 15.2 s\n");
 }
 
-static void an_interrupted_run_counts_what_was_not_run(void **state)
+TEST(an_interrupted_run_counts_what_was_not_run)
 {
 	SCOPED(mem_free) char *text = played("interrupted", "human", false, false);
 
@@ -87,7 +87,7 @@ static void an_interrupted_run_counts_what_was_not_run(void **state)
 				     "in 15.2 s (interrupted)\n"));
 }
 
-static void long_logs_are_cut_unless_all_is_wanted(void **state)
+TEST(long_logs_are_cut_unless_all_is_wanted)
 {
 	SCOPED(mem_free) char *brief = played("logs", "human", false, false);
 	SCOPED(mem_free) char *all = played("logs", "human", true, false);
@@ -101,7 +101,7 @@ static void long_logs_are_cut_unless_all_is_wanted(void **state)
 	assert_non_null(strstr(all, "dump line 40\n"));
 }
 
-static void a_terminal_gets_colour_and_progress_and_keeps_neither_from_guests(void **state)
+TEST(a_terminal_gets_colour_and_progress_and_keeps_neither_from_guests)
 {
 	SCOPED(mem_free) char *text = played("two", "human", false, true);
 	SCOPED(mem_free) char *hostile = played("hostile", "human", true, false);
@@ -113,7 +113,7 @@ static void a_terminal_gets_colour_and_progress_and_keeps_neither_from_guests(vo
 	assert_null(strstr(hostile, "title"));
 }
 
-static void files_appear_whole_and_only_when_closed(void **state)
+TEST(files_appear_whole_and_only_when_closed)
 {
 	struct sink *s = NULL;
 	struct err e = { 0 };
@@ -128,7 +128,7 @@ static void files_appear_whole_and_only_when_closed(void **state)
 	assert_int_equal(access(in_dir("late"), F_OK), 0);
 }
 
-static void what_cannot_be_written_is_said_before_or_after_but_always(void **state)
+TEST(what_cannot_be_written_is_said_before_or_after_but_always)
 {
 	struct sink *s = NULL;
 	struct err e = { 0 };
@@ -144,7 +144,7 @@ static void what_cannot_be_written_is_said_before_or_after_but_always(void **sta
 	assert_string_equal(e.text, "writing json to /dev/full: No space left on device");
 }
 
-static void several_formats_share_a_run_but_not_standard_output(void **state)
+TEST(several_formats_share_a_run_but_not_standard_output)
 {
 	SCOPED(sink_set_fini) struct sink_set set = { 0 };
 	struct err e = { 0 };
@@ -168,7 +168,7 @@ static void several_formats_share_a_run_but_not_standard_output(void **state)
 	assert_int_equal(access(in_dir("x"), F_OK), 0);
 }
 
-static void unknown_text_is_made_fit_to_show(void **state)
+TEST(unknown_text_is_made_fit_to_show)
 {
 	static const struct {
 		const char *from, *to;
@@ -196,18 +196,4 @@ static void unknown_text_is_made_fit_to_show(void **state)
 	assert_int_equal(text_width("\xc3\xa4x"), 2);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(people_see_aligned_lines_and_the_story_of_failures),
-		cmocka_unit_test(an_interrupted_run_counts_what_was_not_run),
-		cmocka_unit_test(long_logs_are_cut_unless_all_is_wanted),
-		cmocka_unit_test(a_terminal_gets_colour_and_progress_and_keeps_neither_from_guests),
-		cmocka_unit_test(files_appear_whole_and_only_when_closed),
-		cmocka_unit_test(what_cannot_be_written_is_said_before_or_after_but_always),
-		cmocka_unit_test(several_formats_share_a_run_but_not_standard_output),
-		cmocka_unit_test(unknown_text_is_made_fit_to_show),
-	};
-
-	return cmocka_run_group_tests(tests, make_dir, drop_dir);
-}
+UNIT_MAIN(make_dir, drop_dir)

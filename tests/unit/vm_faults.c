@@ -75,7 +75,8 @@ static bool try_once(int nth, struct fake *f)
 	return !r && !fired;
 }
 
-static void every_failure_on_the_way_to_a_machine_is_told_and_leaves_nothing(void **state)
+TEST_WITH(every_failure_on_the_way_to_a_machine_is_told_and_leaves_nothing, fake_setup,
+	  fake_teardown)
 {
 	struct fake f;
 	int n = 0, before;
@@ -97,12 +98,6 @@ static void every_failure_on_the_way_to_a_machine_is_told_and_leaves_nothing(voi
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			every_failure_on_the_way_to_a_machine_is_told_and_leaves_nothing,
-			fake_setup, fake_teardown),
-	};
-
 	countdown = -1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return unit_run(NULL, NULL);
 }

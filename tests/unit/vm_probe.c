@@ -38,7 +38,7 @@ static const struct probe_result sample = {
 	.path = "/dev/kvm",
 };
 
-static void stored_answers_come_back_for_the_same_key_only(void **state)
+TEST_WITH(stored_answers_come_back_for_the_same_key_only, make_runtime, drop_runtime)
 {
 	struct probe_result r;
 
@@ -52,7 +52,7 @@ static void stored_answers_come_back_for_the_same_key_only(void **state)
 	assert_false(probe_load("y", "key 1", &r));
 }
 
-static void answers_that_others_could_have_written_are_ignored(void **state)
+TEST_WITH(answers_that_others_could_have_written_are_ignored, make_runtime, drop_runtime)
 {
 	struct probe_result r;
 	char other[80];
@@ -74,7 +74,7 @@ static void answers_that_others_could_have_written_are_ignored(void **state)
 	}
 }
 
-static void damaged_answers_are_ignored(void **state)
+TEST_WITH(damaged_answers_are_ignored, make_runtime, drop_runtime)
 {
 	SCOPED(mem_free) char *text = NULL;
 	struct probe_result r;
@@ -92,7 +92,7 @@ static void damaged_answers_are_ignored(void **state)
 	assert_false(probe_load("x", "k", &r));
 }
 
-static void a_replaced_emulator_is_asked_again(void **state)
+TEST_WITH(a_replaced_emulator_is_asked_again, make_runtime, drop_runtime)
 {
 	const char *fake = getenv("FAKE_QEMU");
 	struct probe_result r;
@@ -114,7 +114,7 @@ static void a_replaced_emulator_is_asked_again(void **state)
 	assert_string_equal(r.version, "QEMU 10.0.2");
 }
 
-static void an_emulator_is_found_on_the_path_or_missed_by_name(void **state)
+TEST_WITH(an_emulator_is_found_on_the_path_or_missed_by_name, make_runtime, drop_runtime)
 {
 	const char *saved = getenv("PATH");
 	SCOPED(mem_free) char *before = strdup(saved ? saved : "");
@@ -135,7 +135,7 @@ static void an_emulator_is_found_on_the_path_or_missed_by_name(void **state)
 	setenv("PATH", before, 1);
 }
 
-static void kvm_gives_a_reason_and_the_same_one_again(void **state)
+TEST_WITH(kvm_gives_a_reason_and_the_same_one_again, fake_setup, fake_teardown)
 {
 	enum arch host = arch_host(), foreign = host == ARCH_X86_64 ? ARCH_ARM64 : ARCH_X86_64;
 	struct probe_result r, again;
@@ -150,7 +150,7 @@ static void kvm_gives_a_reason_and_the_same_one_again(void **state)
 	assert_memory_equal(&r, &again, sizeof(r));
 }
 
-static void choosing_says_why_it_is_not_kvm(void **state)
+TEST_WITH(choosing_says_why_it_is_not_kvm, fake_setup, fake_teardown)
 {
 	const struct vm_backend *b = NULL;
 	struct vm_about about;
@@ -174,20 +174,4 @@ static void choosing_says_why_it_is_not_kvm(void **state)
 	assert_string_equal(vm_guest_modules(b, ARCH_ARM64)[0], "virtio_mmio");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
-#define STORED(name) cmocka_unit_test_setup_teardown(name, make_runtime, drop_runtime)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		STORED(stored_answers_come_back_for_the_same_key_only),
-		STORED(answers_that_others_could_have_written_are_ignored),
-		STORED(damaged_answers_are_ignored),
-		STORED(a_replaced_emulator_is_asked_again),
-		STORED(an_emulator_is_found_on_the_path_or_missed_by_name),
-		T(kvm_gives_a_reason_and_the_same_one_again),
-		T(choosing_says_why_it_is_not_kvm),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

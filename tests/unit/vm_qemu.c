@@ -17,7 +17,7 @@
 #define HELLO "fake:greet fake:serve=2 "
 
 /* What the guest's own ends look like. */
-static void an_orderly_end_has_the_reason_the_machine_gave(void **state)
+TEST_WITH(an_orderly_end_has_the_reason_the_machine_gave, fake_setup, fake_teardown)
 {
 	static const struct {
 		const char *script;
@@ -44,7 +44,7 @@ static void an_orderly_end_has_the_reason_the_machine_gave(void **state)
 	}
 }
 
-static void bytes_before_the_end_come_before_the_end(void **state)
+TEST_WITH(bytes_before_the_end_come_before_the_end, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -62,7 +62,7 @@ static void bytes_before_the_end_come_before_the_end(void **state)
 	fake_fini(&f);
 }
 
-static void bytes_left_behind_by_a_dead_emulator_are_not_lost(void **state)
+TEST_WITH(bytes_left_behind_by_a_dead_emulator_are_not_lost, fake_setup, fake_teardown)
 {
 	siginfo_t dead;
 	struct fake f;
@@ -76,7 +76,7 @@ static void bytes_left_behind_by_a_dead_emulator_are_not_lost(void **state)
 	fake_fini(&f);
 }
 
-static void the_end_is_reported_again_to_who_asks_again(void **state)
+TEST_WITH(the_end_is_reported_again_to_who_asks_again, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -86,7 +86,7 @@ static void the_end_is_reported_again_to_who_asks_again(void **state)
 	fake_fini(&f);
 }
 
-static void a_dead_emulator_is_reported_with_its_last_words(void **state)
+TEST_WITH(a_dead_emulator_is_reported_with_its_last_words, fake_setup, fake_teardown)
 {
 	static const struct {
 		const char *script, *text;
@@ -120,7 +120,7 @@ static void a_dead_emulator_is_reported_with_its_last_words(void **state)
 	}
 }
 
-static void a_machine_stopped_by_an_internal_error_is_given_up(void **state)
+TEST_WITH(a_machine_stopped_by_an_internal_error_is_given_up, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -132,7 +132,7 @@ static void a_machine_stopped_by_an_internal_error_is_given_up(void **state)
 	fake_fini(&f);
 }
 
-static void a_link_that_closes_while_the_machine_runs_is_reported(void **state)
+TEST_WITH(a_link_that_closes_while_the_machine_runs_is_reported, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -147,7 +147,7 @@ static void a_link_that_closes_while_the_machine_runs_is_reported(void **state)
 	fake_fini(&f);
 }
 
-static void a_link_that_closes_because_the_emulator_died_is_not(void **state)
+TEST_WITH(a_link_that_closes_because_the_emulator_died_is_not, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -158,7 +158,7 @@ static void a_link_that_closes_because_the_emulator_died_is_not(void **state)
 }
 
 /* The only test that waits for a time limit (5 s), so both cases run at once. */
-static void an_emulator_that_does_not_go_is_made_to(void **state)
+TEST_WITH(an_emulator_that_does_not_go_is_made_to, fake_setup, fake_teardown)
 {
 	struct fake polite, silent;
 	struct vm_event ev;
@@ -180,7 +180,7 @@ static void an_emulator_that_does_not_go_is_made_to(void **state)
 	fake_fini(&silent);
 }
 
-static void what_is_not_qmp_ends_the_machine(void **state)
+TEST_WITH(what_is_not_qmp_ends_the_machine, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -190,7 +190,7 @@ static void what_is_not_qmp_ends_the_machine(void **state)
 	fake_fini(&f);
 }
 
-static void killing_works_whatever_the_machine_does(void **state)
+TEST_WITH(killing_works_whatever_the_machine_does, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -205,7 +205,7 @@ static void killing_works_whatever_the_machine_does(void **state)
 	fake_fini(&f);
 }
 
-static void destroying_a_running_machine_leaves_nothing(void **state)
+TEST_WITH(destroying_a_running_machine_leaves_nothing, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -219,7 +219,7 @@ static void destroying_a_running_machine_leaves_nothing(void **state)
 	vm_destroy(NULL);
 }
 
-static void pausing_and_resuming_wait_for_the_answer(void **state)
+TEST_WITH(pausing_and_resuming_wait_for_the_answer, fake_setup, fake_teardown)
 {
 	struct fake f;
 	struct err e = { 0 };
@@ -233,7 +233,7 @@ static void pausing_and_resuming_wait_for_the_answer(void **state)
 	fake_fini(&f);
 }
 
-static void a_pause_that_the_emulator_does_not_survive_says_so(void **state)
+TEST_WITH(a_pause_that_the_emulator_does_not_survive_says_so, fake_setup, fake_teardown)
 {
 	struct fake f;
 	struct err e = { 0 };
@@ -247,7 +247,7 @@ static void a_pause_that_the_emulator_does_not_survive_says_so(void **state)
 	fake_fini(&f);
 }
 
-static void a_slow_guest_gets_everything_in_order(void **state)
+TEST_WITH(a_slow_guest_gets_everything_in_order, fake_setup, fake_teardown)
 {
 	enum { SIZE = 700000 };
 	SCOPED(mem_free) char *data = malloc(SIZE);
@@ -268,7 +268,7 @@ static void a_slow_guest_gets_everything_in_order(void **state)
 	fake_fini(&f);
 }
 
-static void a_guest_that_does_not_read_fills_the_queue_and_no_more(void **state)
+TEST_WITH(a_guest_that_does_not_read_fills_the_queue_and_no_more, fake_setup, fake_teardown)
 {
 	static char block[100000];
 	struct fake f;
@@ -286,7 +286,7 @@ static void a_guest_that_does_not_read_fills_the_queue_and_no_more(void **state)
 	fake_fini(&f);
 }
 
-static void a_deadline_passes_even_while_the_emulator_complains(void **state)
+TEST_WITH(a_deadline_passes_even_while_the_emulator_complains, fake_setup, fake_teardown)
 {
 	struct fake f;
 	struct vm_event ev;
@@ -299,7 +299,7 @@ static void a_deadline_passes_even_while_the_emulator_complains(void **state)
 	fake_fini(&f);
 }
 
-static void watched_descriptors_are_reported_until_they_are_not(void **state)
+TEST_WITH(watched_descriptors_are_reported_until_they_are_not, fake_setup, fake_teardown)
 {
 	SCOPED(close_fd) int in = -1;
 	SCOPED(close_fd) int out = -1;
@@ -327,7 +327,7 @@ static void watched_descriptors_are_reported_until_they_are_not(void **state)
 	fake_fini(&f);
 }
 
-static void statistics_come_from_the_threads_the_emulator_names(void **state)
+TEST_WITH(statistics_come_from_the_threads_the_emulator_names, fake_setup, fake_teardown)
 {
 	SCOPED(mem_free) struct vm_stats *st = malloc(sizeof(*st));
 	struct fake f;
@@ -348,7 +348,7 @@ static void statistics_come_from_the_threads_the_emulator_names(void **state)
 	fake_fini(&f);
 }
 
-static void guest_memory_is_seen_by_both_and_has_holes(void **state)
+TEST_WITH(guest_memory_is_seen_by_both_and_has_holes, fake_setup, fake_teardown)
 {
 	const uint64_t gib = 1 << 30;
 	struct fake f;
@@ -375,7 +375,7 @@ static void guest_memory_is_seen_by_both_and_has_holes(void **state)
 	fake_fini(&f);
 }
 
-static void the_emulator_inherits_nothing_but_its_own(void **state)
+TEST_WITH(the_emulator_inherits_nothing_but_its_own, fake_setup, fake_teardown)
 {
 	struct fake f;
 	int stray = fcntl(0, F_DUPFD, 400); /* not close-on-exec, as a careless library's */
@@ -407,7 +407,7 @@ static void own_a_machine(int tell)
 		pause();
 }
 
-static void the_emulator_dies_with_its_owner(void **state)
+TEST_WITH(the_emulator_dies_with_its_owner, fake_setup, fake_teardown)
 {
 	SCOPED(close_fd) int from = -1;
 	char text[200] = "";
@@ -440,7 +440,7 @@ static void refuse(struct fake *f, int code, const char *text)
 	fake_fini(f);
 }
 
-static void impossible_machines_are_refused_by_name(void **state)
+TEST_WITH(impossible_machines_are_refused_by_name, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -470,7 +470,7 @@ static void impossible_machines_are_refused_by_name(void **state)
 	refuse(&f, -EINVAL, "initramfs: 65 MiB: does not fit into 64 MiB");
 }
 
-static void emulators_that_will_not_do_are_refused_with_a_remedy(void **state)
+TEST_WITH(emulators_that_will_not_do_are_refused_with_a_remedy, fake_setup, fake_teardown)
 {
 	static const char remedy[] =
 		"install qemu-system-x86 10 or newer (on Debian 12 from bookworm-backports)";
@@ -497,36 +497,4 @@ static void emulators_that_will_not_do_are_refused_with_a_remedy(void **state)
 	refuse(&f, -ENOEXEC, text);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(an_orderly_end_has_the_reason_the_machine_gave),
-		T(bytes_before_the_end_come_before_the_end),
-		T(bytes_left_behind_by_a_dead_emulator_are_not_lost),
-		T(the_end_is_reported_again_to_who_asks_again),
-		T(a_dead_emulator_is_reported_with_its_last_words),
-		T(a_machine_stopped_by_an_internal_error_is_given_up),
-		T(a_link_that_closes_while_the_machine_runs_is_reported),
-		T(a_link_that_closes_because_the_emulator_died_is_not),
-		T(an_emulator_that_does_not_go_is_made_to),
-		T(what_is_not_qmp_ends_the_machine),
-		T(killing_works_whatever_the_machine_does),
-		T(destroying_a_running_machine_leaves_nothing),
-		T(pausing_and_resuming_wait_for_the_answer),
-		T(a_pause_that_the_emulator_does_not_survive_says_so),
-		T(a_slow_guest_gets_everything_in_order),
-		T(a_guest_that_does_not_read_fills_the_queue_and_no_more),
-		T(a_deadline_passes_even_while_the_emulator_complains),
-		T(watched_descriptors_are_reported_until_they_are_not),
-		T(statistics_come_from_the_threads_the_emulator_names),
-		T(guest_memory_is_seen_by_both_and_has_holes),
-		T(the_emulator_inherits_nothing_but_its_own),
-		T(the_emulator_dies_with_its_owner),
-		T(impossible_machines_are_refused_by_name),
-		T(emulators_that_will_not_do_are_refused_with_a_remedy),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

@@ -17,13 +17,13 @@ static struct qmp_msg parse(const char *line)
 	return m;
 }
 
-static void greetings_and_unknown_messages_are_told_apart(void **state)
+TEST(greetings_and_unknown_messages_are_told_apart)
 {
 	assert_int_equal(parse("{\"QMP\":{\"version\":{}}}\r").kind, QMP_GREETING);
 	assert_int_equal(parse("{\"what\":1}").kind, QMP_OTHER);
 }
 
-static void events_carry_their_reason(void **state)
+TEST(events_carry_their_reason)
 {
 	struct qmp_msg m =
 		parse("{\"timestamp\":{\"seconds\":1,\"microseconds\":2},\"event\":"
@@ -38,7 +38,7 @@ static void events_carry_their_reason(void **state)
 	assert_int_equal(parse("{\"event\":\"NIC_RX_FILTER_CHANGED\"}").event, QMP_EVENT_OTHER);
 }
 
-static void errors_name_the_command_and_the_reason(void **state)
+TEST(errors_name_the_command_and_the_reason)
 {
 	struct qmp_msg m = parse("{\"id\":1028,\"error\":{\"class\":\"GenericError\",\"desc\":"
 				 "\"no such thing\"}}");
@@ -48,7 +48,7 @@ static void errors_name_the_command_and_the_reason(void **state)
 	assert_string_equal(m.text, "no such thing");
 }
 
-static void threads_are_sorted_by_cpu(void **state)
+TEST(threads_are_sorted_by_cpu)
 {
 	char line[300];
 
@@ -66,7 +66,7 @@ static void threads_are_sorted_by_cpu(void **state)
 	assert_int_equal(m.tid[2], 30);
 }
 
-static void answers_carry_the_status_and_ids_out_of_range_belong_to_none(void **state)
+TEST(answers_carry_the_status_and_ids_out_of_range_belong_to_none)
 {
 	struct qmp_msg m = parse("{\"return\":{\"status\":\"internal-error\",\"running\":false},"
 				 "\"id\":259}");
@@ -77,7 +77,7 @@ static void answers_carry_the_status_and_ids_out_of_range_belong_to_none(void **
 	assert_int_equal(parse("{\"return\":[],\"id\":4294967296}").id, 0);
 }
 
-static void what_is_not_a_message_is_refused(void **state)
+TEST(what_is_not_a_message_is_refused)
 {
 	static const char *const bad[] = { "", "x", "[]", "\"QMP\"", "{", "{}x", "{\"a\":}" };
 	struct qmp_msg m = { .id = 77 };
@@ -89,7 +89,7 @@ static void what_is_not_a_message_is_refused(void **state)
 	}
 }
 
-static void commands_are_one_line_each(void **state)
+TEST(commands_are_one_line_each)
 {
 	struct buf b = { 0 };
 
@@ -98,17 +98,4 @@ static void commands_are_one_line_each(void **state)
 	buf_fini(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(greetings_and_unknown_messages_are_told_apart),
-		cmocka_unit_test(events_carry_their_reason),
-		cmocka_unit_test(errors_name_the_command_and_the_reason),
-		cmocka_unit_test(threads_are_sorted_by_cpu),
-		cmocka_unit_test(answers_carry_the_status_and_ids_out_of_range_belong_to_none),
-		cmocka_unit_test(what_is_not_a_message_is_refused),
-		cmocka_unit_test(commands_are_one_line_each),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

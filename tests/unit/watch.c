@@ -123,7 +123,7 @@ static void run_body(struct play *p)
 	stage_at(p, 3200, STAGE_LOAD_END);
 }
 
-static void a_quiet_run_passes_and_its_times_add_up(void **state)
+TEST(a_quiet_run_passes_and_its_times_add_up)
 {
 	struct play p;
 
@@ -144,7 +144,7 @@ static void a_quiet_run_passes_and_its_times_add_up(void **state)
 	play_end(&p);
 }
 
-static void a_failed_check_is_the_headline(void **state)
+TEST(a_failed_check_is_the_headline)
 {
 	struct play p;
 
@@ -157,7 +157,7 @@ static void a_failed_check_is_the_headline(void **state)
 	play_end(&p);
 }
 
-static void nothing_from_the_guest_is_a_boot_failure_with_its_last_words(void **state)
+TEST(nothing_from_the_guest_is_a_boot_failure_with_its_last_words)
 {
 	struct play p;
 
@@ -170,7 +170,7 @@ static void nothing_from_the_guest_is_a_boot_failure_with_its_last_words(void **
 	play_end(&p);
 }
 
-static void a_panic_is_named_whatever_else_happened(void **state)
+TEST(a_panic_is_named_whatever_else_happened)
 {
 	struct play p;
 
@@ -184,7 +184,7 @@ static void a_panic_is_named_whatever_else_happened(void **state)
 	play_end(&p);
 }
 
-static void a_panic_that_the_emulator_made_is_no_verdict(void **state)
+TEST(a_panic_that_the_emulator_made_is_no_verdict)
 {
 	for (int emulated = 0; emulated < 2; emulated++) {
 		struct play p;
@@ -205,7 +205,7 @@ static void a_panic_that_the_emulator_made_is_no_verdict(void **state)
 	}
 }
 
-static void silence_after_hello_is_a_hang(void **state)
+TEST(silence_after_hello_is_a_hang)
 {
 	struct play p;
 
@@ -220,7 +220,7 @@ static void silence_after_hello_is_a_hang(void **state)
 	play_end(&p);
 }
 
-static void a_body_that_never_ends_is_stopped_and_then_killed(void **state)
+TEST(a_body_that_never_ends_is_stopped_and_then_killed)
 {
 	struct beat_msg beat = { 0 };
 	struct play p;
@@ -239,7 +239,7 @@ static void a_body_that_never_ends_is_stopped_and_then_killed(void **state)
 	play_end(&p);
 }
 
-static void a_dead_emulator_is_no_verdict_on_the_scheduler(void **state)
+TEST(a_dead_emulator_is_no_verdict_on_the_scheduler)
 {
 	struct play p;
 
@@ -251,7 +251,7 @@ static void a_dead_emulator_is_no_verdict_on_the_scheduler(void **state)
 }
 
 /* Damage can look like the head of a long frame, whose rest never comes. */
-static void what_stands_behind_a_false_head_is_read_at_the_end(void **state)
+TEST(what_stands_behind_a_false_head_is_read_at_the_end)
 {
 	struct buf b = { 0 };
 	struct play p;
@@ -271,7 +271,7 @@ static void what_stands_behind_a_false_head_is_read_at_the_end(void **state)
 	play_end(&p);
 }
 
-static void a_lost_link_is_named(void **state)
+TEST(a_lost_link_is_named)
 {
 	struct play p;
 
@@ -292,7 +292,7 @@ static void a_lost_link_is_named(void **state)
 }
 
 /* The guest's clock is the only one, it begins at 0, and before its first word nobody knows it. */
-static void in_virtual_time_the_guest_tells_the_times(void **state)
+TEST(in_virtual_time_the_guest_tells_the_times)
 {
 	struct watch_limits l = limits;
 	struct hello_msg m = { .frame_version = FRAME_VERSION, .mono_ns = 2 * SEC };
@@ -312,7 +312,7 @@ static void in_virtual_time_the_guest_tells_the_times(void **state)
 	}
 }
 
-static void schedulers_that_end_are_told_apart(void **state)
+TEST(schedulers_that_end_are_told_apart)
 {
 	static const struct {
 		const char *json;
@@ -343,7 +343,7 @@ static void schedulers_that_end_are_told_apart(void **state)
 	}
 }
 
-static void a_test_without_a_result_has_crashed(void **state)
+TEST(a_test_without_a_result_has_crashed)
 {
 	struct play p;
 
@@ -355,7 +355,7 @@ static void a_test_without_a_result_has_crashed(void **state)
 	play_end(&p);
 }
 
-static void a_result_that_cannot_be_read_is_no_pass(void **state)
+TEST(a_result_that_cannot_be_read_is_no_pass)
 {
 	static const char *const bad[] = {
 		"{",
@@ -380,7 +380,7 @@ static void a_result_that_cannot_be_read_is_no_pass(void **state)
 	}
 }
 
-static void a_guest_that_leaves_early_is_told(void **state)
+TEST(a_guest_that_leaves_early_is_told)
 {
 	struct play p;
 
@@ -392,7 +392,7 @@ static void a_guest_that_leaves_early_is_told(void **state)
 	play_end(&p);
 }
 
-static void init_without_a_link_is_heard_on_the_console(void **state)
+TEST(init_without_a_link_is_heard_on_the_console)
 {
 	struct play p;
 
@@ -405,7 +405,7 @@ static void init_without_a_link_is_heard_on_the_console(void **state)
 
 /* ---- host stalls ---- */
 
-static void waiting_vcpus_are_measured(void **state)
+TEST(waiting_vcpus_are_measured)
 {
 	struct stall_meter *m = calloc(1, sizeof(*m));
 	struct vm_stats s = { .nr_vcpus = 2 };
@@ -421,7 +421,7 @@ static void waiting_vcpus_are_measured(void **state)
 	free(m);
 }
 
-static void a_gap_that_the_host_made_is_not_held_against_the_scheduler(void **state)
+TEST(a_gap_that_the_host_made_is_not_held_against_the_scheduler)
 {
 	struct ktstr_limits l = limits_builtin();
 	struct play p;
@@ -442,7 +442,7 @@ static void a_gap_that_the_host_made_is_not_held_against_the_scheduler(void **st
 	}
 }
 
-static void slow_wakeups_beyond_what_sharing_explains_stay_failures(void **state)
+TEST(slow_wakeups_beyond_what_sharing_explains_stay_failures)
 {
 	static const struct {
 		uint64_t wait_ppm, stall_ns, p99_ns;
@@ -475,29 +475,4 @@ static void slow_wakeups_beyond_what_sharing_explains_stay_failures(void **state
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_quiet_run_passes_and_its_times_add_up),
-		cmocka_unit_test(a_failed_check_is_the_headline),
-		cmocka_unit_test(nothing_from_the_guest_is_a_boot_failure_with_its_last_words),
-		cmocka_unit_test(a_panic_is_named_whatever_else_happened),
-		cmocka_unit_test(a_panic_that_the_emulator_made_is_no_verdict),
-		cmocka_unit_test(silence_after_hello_is_a_hang),
-		cmocka_unit_test(a_body_that_never_ends_is_stopped_and_then_killed),
-		cmocka_unit_test(a_dead_emulator_is_no_verdict_on_the_scheduler),
-		cmocka_unit_test(what_stands_behind_a_false_head_is_read_at_the_end),
-		cmocka_unit_test(a_lost_link_is_named),
-		cmocka_unit_test(in_virtual_time_the_guest_tells_the_times),
-		cmocka_unit_test(schedulers_that_end_are_told_apart),
-		cmocka_unit_test(a_test_without_a_result_has_crashed),
-		cmocka_unit_test(a_result_that_cannot_be_read_is_no_pass),
-		cmocka_unit_test(a_guest_that_leaves_early_is_told),
-		cmocka_unit_test(init_without_a_link_is_heard_on_the_console),
-		cmocka_unit_test(waiting_vcpus_are_measured),
-		cmocka_unit_test(a_gap_that_the_host_made_is_not_held_against_the_scheduler),
-		cmocka_unit_test(slow_wakeups_beyond_what_sharing_explains_stay_failures),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)
