@@ -6,7 +6,7 @@
 
 #include "vm/pace.h"
 
-static void larger_machines_get_a_higher_rate(void **state)
+TEST(larger_machines_get_a_higher_rate)
 {
 	static const struct {
 		uint32_t vcpus, mips;
@@ -24,7 +24,7 @@ static void larger_machines_get_a_higher_rate(void **state)
 }
 
 /* 0 is a wish, too: the highest rate, no timer of ours. */
-static void what_is_wished_for_is_taken_and_only_that(void **state)
+TEST(what_is_wished_for_is_taken_and_only_that)
 {
 	struct pace_wish w = { .have_rate = true, .pace = { .rate_shift = 0, .turn_us = 77 } };
 	struct pace p = pace_choose(2, &w);
@@ -37,7 +37,7 @@ static void what_is_wished_for_is_taken_and_only_that(void **state)
 	assert_int_equal(p.turn_us, 77);
 }
 
-static void rates_are_read_as_they_are_written(void **state)
+TEST(rates_are_read_as_they_are_written)
 {
 	static const uint32_t mips[] = { 1000, 500, 250, 125, 62, 31, 15 };
 
@@ -51,7 +51,7 @@ static void rates_are_read_as_they_are_written(void **state)
 	}
 }
 
-static void other_rates_are_refused(void **state)
+TEST(other_rates_are_refused)
 {
 	static const uint32_t mips[] = { 0, 1, 7, 14, 16, 63, 999, 1001, 2000, UINT32_MAX };
 	uint32_t shift = 99;
@@ -61,7 +61,7 @@ static void other_rates_are_refused(void **state)
 	assert_int_equal(shift, 99);
 }
 
-static void turns_differ_by_the_seed_up_to_an_eighth_either_way(void **state)
+TEST(turns_differ_by_the_seed_up_to_an_eighth_either_way)
 {
 	static const uint32_t turns[] = { 1, 7, 8, 100, 400, PACE_TURN_MAX_US };
 
@@ -82,7 +82,7 @@ static void turns_differ_by_the_seed_up_to_an_eighth_either_way(void **state)
 }
 
 /* Each bit of the seed counts, those that a smaller type would lose as well. */
-static void equal_seeds_give_equal_turns_and_any_bit_of_one_matters(void **state)
+TEST(equal_seeds_give_equal_turns_and_any_bit_of_one_matters)
 {
 	const struct pace p = { .turn_us = PACE_TURN_MAX_US };
 	const uint64_t seeds[] = { 0, 0x1f3a, UINT64_MAX };
@@ -96,7 +96,7 @@ static void equal_seeds_give_equal_turns_and_any_bit_of_one_matters(void **state
 		}
 }
 
-static void no_turns_stay_no_turns(void **state)
+TEST(no_turns_stay_no_turns)
 {
 	const struct pace p = { .turn_us = 0 };
 
@@ -104,17 +104,4 @@ static void no_turns_stay_no_turns(void **state)
 		assert_int_equal(pace_turn(&p, seed * 0x123456789abcdefu), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(larger_machines_get_a_higher_rate),
-		cmocka_unit_test(what_is_wished_for_is_taken_and_only_that),
-		cmocka_unit_test(rates_are_read_as_they_are_written),
-		cmocka_unit_test(other_rates_are_refused),
-		cmocka_unit_test(turns_differ_by_the_seed_up_to_an_eighth_either_way),
-		cmocka_unit_test(equal_seeds_give_equal_turns_and_any_bit_of_one_matters),
-		cmocka_unit_test(no_turns_stay_no_turns),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

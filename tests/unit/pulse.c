@@ -7,7 +7,7 @@
 #define START (1000 * SEC) /* of the host's clock */
 #define ASK PULSE_ASK_NS
 
-static void a_guest_that_tells_its_time_is_not_asked(void **state)
+TEST(a_guest_that_tells_its_time_is_not_asked)
 {
 	struct pulse p;
 
@@ -20,7 +20,7 @@ static void a_guest_that_tells_its_time_is_not_asked(void **state)
 	}
 }
 
-static void news_of_a_time_that_is_known_is_none(void **state)
+TEST(news_of_a_time_that_is_known_is_none)
 {
 	struct pulse p;
 
@@ -33,7 +33,7 @@ static void news_of_a_time_that_is_known_is_none(void **state)
 	assert_int_equal(p.ask_at, START + SEC + ASK);
 }
 
-static void a_silent_guest_whose_clock_moves_lives(void **state)
+TEST(a_silent_guest_whose_clock_moves_lives)
 {
 	struct pulse p;
 
@@ -48,7 +48,7 @@ static void a_silent_guest_whose_clock_moves_lives(void **state)
 }
 
 /* One look says what was used up to then, only the second what was used meanwhile. */
-static void a_clock_that_stands_while_nothing_is_used_is_asleep(void **state)
+TEST(a_clock_that_stands_while_nothing_is_used_is_asleep)
 {
 	struct pulse p;
 
@@ -58,7 +58,7 @@ static void a_clock_that_stands_while_nothing_is_used_is_asleep(void **state)
 	assert_int_equal(pulse_look(&p, 5 * SEC, 7 * SEC, START + SEC + 2 * ASK), PULSE_ASLEEP);
 }
 
-static void a_hundredth_of_the_time_is_work(void **state)
+TEST(a_hundredth_of_the_time_is_work)
 {
 	for (uint64_t less = 0; less < 2; less++) {
 		struct pulse p;
@@ -71,7 +71,7 @@ static void a_hundredth_of_the_time_is_work(void **state)
 }
 
 /* The clock tells whole seconds, so the time of the last frame can be ahead of it. */
-static void a_clock_behind_the_news_is_not_asleep_before_it_was_seen_to_stand(void **state)
+TEST(a_clock_behind_the_news_is_not_asleep_before_it_was_seen_to_stand)
 {
 	struct pulse p;
 
@@ -83,7 +83,7 @@ static void a_clock_behind_the_news_is_not_asleep_before_it_was_seen_to_stand(vo
 	assert_int_equal(pulse_look(&p, 5 * SEC, SEC, START + 4 * ASK), PULSE_ASLEEP);
 }
 
-static void a_busy_emulator_whose_clock_stands_hangs_after_its_time(void **state)
+TEST(a_busy_emulator_whose_clock_stands_hangs_after_its_time)
 {
 	uint64_t busy = 0, now = START;
 	struct pulse p;
@@ -95,7 +95,7 @@ static void a_busy_emulator_whose_clock_stands_hangs_after_its_time(void **state
 }
 
 /* Time waited for a CPU counts as used: a host that does not run it has stopped its clock. */
-static void a_starved_guest_is_not_asleep(void **state)
+TEST(a_starved_guest_is_not_asleep)
 {
 	uint64_t waited = 0, now = START;
 	struct pulse p;
@@ -108,7 +108,7 @@ static void a_starved_guest_is_not_asleep(void **state)
 }
 
 /* We may be the ones that were starved. */
-static void looks_that_come_late_are_judged_by_their_distance(void **state)
+TEST(looks_that_come_late_are_judged_by_their_distance)
 {
 	struct pulse p;
 
@@ -118,19 +118,4 @@ static void looks_that_come_late_are_judged_by_their_distance(void **state)
 	assert_int_equal(pulse_look(&p, 0, SEC + SEC / 2, START + 101 * SEC), PULSE_ASLEEP);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_guest_that_tells_its_time_is_not_asked),
-		cmocka_unit_test(news_of_a_time_that_is_known_is_none),
-		cmocka_unit_test(a_silent_guest_whose_clock_moves_lives),
-		cmocka_unit_test(a_clock_that_stands_while_nothing_is_used_is_asleep),
-		cmocka_unit_test(a_hundredth_of_the_time_is_work),
-		cmocka_unit_test(a_clock_behind_the_news_is_not_asleep_before_it_was_seen_to_stand),
-		cmocka_unit_test(a_busy_emulator_whose_clock_stands_hangs_after_its_time),
-		cmocka_unit_test(a_starved_guest_is_not_asleep),
-		cmocka_unit_test(looks_that_come_late_are_judged_by_their_distance),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

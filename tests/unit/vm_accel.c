@@ -75,7 +75,7 @@ static void check_row(size_t i, int r, const struct vm_about *about, const struc
 			 about->why);
 }
 
-static void each_wish_gets_its_accelerator_and_its_time(void **state)
+TEST(each_wish_gets_its_accelerator_and_its_time)
 {
 	for (kvm = PROBE_YES; kvm <= PROBE_LAST; kvm++)
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -90,7 +90,7 @@ static void each_wish_gets_its_accelerator_and_its_time(void **state)
 		}
 }
 
-static void the_choice_of_a_backend_says_the_same(void **state)
+TEST(the_choice_of_a_backend_says_the_same)
 {
 	for (kvm = PROBE_YES; kvm <= PROBE_LAST; kvm++)
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -107,7 +107,7 @@ static void the_choice_of_a_backend_says_the_same(void **state)
 		}
 }
 
-static void backends_that_are_not_there_are_refused(void **state)
+TEST(backends_that_are_not_there_are_refused)
 {
 	const struct vm_backend *b;
 	struct vm_about about;
@@ -122,13 +122,4 @@ static void backends_that_are_not_there_are_refused(void **state)
 	assert_string_equal(e.text, "backend \"xen\": there are auto, qemu and kvm");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_wish_gets_its_accelerator_and_its_time),
-		cmocka_unit_test(the_choice_of_a_backend_says_the_same),
-		cmocka_unit_test(backends_that_are_not_there_are_refused),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)

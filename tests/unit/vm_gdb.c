@@ -17,7 +17,7 @@
 
 /* ---- packets ---- */
 
-static void a_packet_carries_its_sum(void **state)
+TEST(a_packet_carries_its_sum)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
@@ -36,7 +36,7 @@ static enum rsp_token take(struct rsp_parser *p, const char *bytes, const char *
 	return t;
 }
 
-static void packets_are_found_between_acknowledgements_and_noise(void **state)
+TEST(packets_are_found_between_acknowledgements_and_noise)
 {
 	struct rsp_parser p = { 0 };
 	const char *rest = "+x$OK#9a+-$T05thread:01;#07";
@@ -51,7 +51,7 @@ static void packets_are_found_between_acknowledgements_and_noise(void **state)
 	assert_int_equal(take(&p, rest, &rest), RSP_NONE);
 }
 
-static void a_packet_may_come_byte_by_byte(void **state)
+TEST(a_packet_may_come_byte_by_byte)
 {
 	static const char bytes[] = "$a}\x03m#4"; /* an escaped # */
 	struct rsp_parser p = { 0 };
@@ -62,7 +62,7 @@ static void a_packet_may_come_byte_by_byte(void **state)
 	assert_string_equal(p.text, "a#m");
 }
 
-static void damage_is_seen(void **state)
+TEST(damage_is_seen)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	struct rsp_parser p = { 0 };
@@ -77,7 +77,7 @@ static void damage_is_seen(void **state)
 	assert_int_equal(take(&p, "$OK#9a", NULL), RSP_PACKET);
 }
 
-static void stops_are_understood(void **state)
+TEST(stops_are_understood)
 {
 	static const struct {
 		const char *text;
@@ -117,7 +117,7 @@ static void freeze(struct fake *f, const char *script, const char *gdb_path)
 	fake_start(f);
 }
 
-static void a_machine_freezes_once_and_goes_on(void **state)
+TEST_WITH(a_machine_freezes_once_and_goes_on, fake_setup, fake_teardown)
 {
 	struct err e = { 0 };
 	struct fake f;
@@ -137,7 +137,7 @@ static void a_machine_freezes_once_and_goes_on(void **state)
 	fake_fini(&f);
 }
 
-static void other_stops_and_answers_are_passed_over(void **state)
+TEST_WITH(other_stops_and_answers_are_passed_over, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -150,7 +150,7 @@ static void other_stops_and_answers_are_passed_over(void **state)
 	fake_fini(&f);
 }
 
-static void a_machine_that_never_comes_there_just_ends(void **state)
+TEST_WITH(a_machine_that_never_comes_there_just_ends, fake_setup, fake_teardown)
 {
 	struct fake f;
 
@@ -172,7 +172,7 @@ static void fails_with(const char *script, const char *says)
 	fake_fini(&f);
 }
 
-static void an_emulator_that_does_not_play_along_is_given_up(void **state)
+TEST_WITH(an_emulator_that_does_not_play_along_is_given_up, fake_setup, fake_teardown)
 {
 	fails_with(HELLO "fake:gdb=E22 fake:hang", "QEMU takes no breakpoint: E22");
 	fails_with(HELLO "fake:stub=- fake:hang", "does not speak its protocol");
@@ -190,7 +190,7 @@ static int come_to(const char *path)
 	return fd;
 }
 
-static void a_gdb_can_come_to_a_frozen_machine_and_no_socket_is_left(void **state)
+TEST_WITH(a_gdb_can_come_to_a_frozen_machine_and_no_socket_is_left, fake_setup, fake_teardown)
 {
 	char dir[] = "/tmp/ktstr-unit-XXXXXX", path[64];
 	struct fake f;
@@ -207,7 +207,7 @@ static void a_gdb_can_come_to_a_frozen_machine_and_no_socket_is_left(void **stat
 	assert_int_equal(rmdir(dir), 0);
 }
 
-static void a_socket_that_cannot_be_made_is_named(void **state)
+TEST_WITH(a_socket_that_cannot_be_made_is_named, fake_setup, fake_teardown)
 {
 	char longer[200];
 	const char *const paths[] = { "/proc/nowhere/socket", longer };
@@ -230,22 +230,4 @@ static void a_socket_that_cannot_be_made_is_named(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_packet_carries_its_sum),
-		cmocka_unit_test(packets_are_found_between_acknowledgements_and_noise),
-		cmocka_unit_test(a_packet_may_come_byte_by_byte),
-		cmocka_unit_test(damage_is_seen),
-		cmocka_unit_test(stops_are_understood),
-#define VM_TEST(t) cmocka_unit_test_setup_teardown(t, fake_setup, fake_teardown)
-		VM_TEST(a_machine_freezes_once_and_goes_on),
-		VM_TEST(other_stops_and_answers_are_passed_over),
-		VM_TEST(a_machine_that_never_comes_there_just_ends),
-		VM_TEST(an_emulator_that_does_not_play_along_is_given_up),
-		VM_TEST(a_gdb_can_come_to_a_frozen_machine_and_no_socket_is_left),
-		VM_TEST(a_socket_that_cannot_be_made_is_named),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(NULL, NULL)
