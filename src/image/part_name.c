@@ -15,7 +15,7 @@
 #include "image/plan.h"
 
 /* Change it whenever the same inputs would give another archive or another plan. */
-#define FORMAT "ktstr part 2"
+#define FORMAT "ktstr part 3"
 
 static void add_bytes(struct sha256_ctx *h, const void *data, size_t len)
 {

@@ -219,7 +219,8 @@ static int add_include(struct planner *w, const struct guest_include *inc)
 			       inc->host_path, inc->guest_path);
 	if (directory)
 		return add_tree(w, guest, host, inc->program);
-	r = add_file(w, ENTRY_FILE, guest, host, 0);
+	/* a program's mode is its builder's umask, which the guest need not know */
+	r = add_file(w, ENTRY_FILE, guest, host, inc->program ? 0755 : 0);
 	return !r && inc->program ? add_libraries_of(w, host, guest) : r;
 }
 

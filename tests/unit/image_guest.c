@@ -470,6 +470,26 @@ TEST(damaged_parts_are_built_again)
 	tree_remove(&c->t);
 }
 
+TEST(the_umask_of_who_built_a_program_does_not_show)
+{
+	char sum[2][65];
+
+	for (size_t i = 0; i < 2; i++) {
+		SCOPED(tree_remove) struct tree t = tree_make();
+		SCOPED(built_fini) struct built x = { 0 };
+
+		tree_file(&t, "script", "#!/bin/sh", 9, i ? 0775 : 0700);
+		const struct guest_include inc = { tree_path(&t, "script"), "/bin/script", true };
+		struct guest_spec spec = { .arch = arch_host(),
+					   .includes = &inc,
+					   .nr_includes = 1 };
+		build(&spec, &x);
+		assert_int_equal(entry(&x, "bin/script").mode, S_IFREG | 0755);
+		memcpy(sum[i], x.b.plain_sha256, sizeof(sum[i]));
+	}
+	assert_string_equal(sum[0], sum[1]);
+}
+
 TEST(inputs_that_changed_a_moment_ago_are_not_cached)
 {
 	struct cached *c = make_cached();
