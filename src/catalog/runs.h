@@ -52,6 +52,11 @@ struct runs_gc {
 	uint32_t keep;	   /* ... but never one of so many newest */
 	bool dry_run;
 };
+/* So many runs are kept without anybody asking for it; who records calls this when it is done. */
+#define RUNS_MAX 1000
+#define RUNS_KEPT 900
+void runs_trim(struct catalog *c);
+
 /* Removes old runs, then the objects that none of the others names. Adds to *bytes what that frees. */
 int runs_gc(struct catalog *c, const struct runs_gc *how, uint64_t *bytes,
 	    const struct catalog_progress *p, struct err *e);

@@ -137,6 +137,17 @@ static int sweep_objects(struct sweep *s, struct err *e)
 	return r < 0 ? r : sweep_known(s, e);
 }
 
+/* What cannot be done now is done after the next run. */
+void runs_trim(struct catalog *c)
+{
+	const struct runs_gc how = { .keep = RUNS_KEPT };
+	SCOPED(run_list_fini) struct run_list l = { 0 };
+	uint64_t bytes = 0;
+
+	if (runs_list(c, &l, NULL) == 0 && l.nr > RUNS_MAX)
+		runs_gc(c, &how, &bytes, NULL, NULL);
+}
+
 int runs_gc(struct catalog *c, const struct runs_gc *how, uint64_t *bytes,
 	    const struct catalog_progress *p, struct err *e)
 {

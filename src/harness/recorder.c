@@ -168,9 +168,12 @@ int recorder_store(const struct recorder *rec, struct cell_result *r, struct err
 	run_record_id(&record.machine, id);
 	if (!says_nothing(r->cause) || !is_recorded(c, id))
 		err = store(c, id, &record, r, e);
-	if (!err)
-		memcpy(r->run, id, sizeof(id));
-	return err;
+	if (err < 0)
+		return err;
+	memcpy(r->run, id, sizeof(id));
+	close_fd(&lock);
+	runs_trim(c);
+	return 0;
 }
 
 /* Not having it would not be worth a sentence. */

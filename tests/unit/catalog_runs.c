@@ -273,4 +273,24 @@ TEST(a_cache_of_others_says_that_it_cannot_be_written)
 	assert_int_equal(in_child(store_as_nobody, base.s), 0);
 }
 
+TEST(too_many_runs_push_out_the_oldest)
+{
+	struct path base = new_dir();
+	SCOPED(catalog_close) struct catalog *c = open_cache(base.s);
+	char id[RUN_ID_LEN + 1];
+
+	for (unsigned int i = 0; i < RUNS_MAX; i++) {
+		snprintf(id, sizeof(id), "%012x", i);
+		store(c, id, "{}", NULL);
+	}
+	make_old(c, "000000000007");
+	runs_trim(c);
+	assert_int_equal(nr_names(cache_path(c, "/runs").s), RUNS_MAX);
+	store(c, ID_A, "{}", NULL);
+	runs_trim(c);
+	assert_int_equal(nr_names(cache_path(c, "/runs").s), RUNS_KEPT);
+	assert_false(exists(cache_path(c, "/runs/000000000007").s));
+	assert_true(exists(cache_path(c, "/runs/%s", ID_A).s));
+}
+
 UNIT_MAIN(NULL, remove_new_dirs)
