@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any line as QEMU's: refused with a sentence, or facts whose texts end and whose threads exist. */
+/* Any line as QEMU's: refused with a sentence, or facts whose texts end and whose threads and times exist. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	assert(memchr(m.reason, 0, sizeof(m.reason)) && memchr(m.text, 0, sizeof(m.text)));
 	assert(m.nr_cpus <= TOPO_MAX_CPUS);
+	assert(m.seconds >= -1);
 	for (uint32_t i = 0; i < m.nr_cpus; i++)
 		assert(m.tid[i] >= 0);
 	return 0;

@@ -77,6 +77,66 @@ TEST(answers_carry_the_status_and_ids_out_of_range_belong_to_none)
 	assert_int_equal(parse("{\"return\":[],\"id\":4294967296}").id, 0);
 }
 
+static int64_t seconds_of(enum qmp_cmd cmd, const char *value)
+{
+	char line[300];
+
+	snprintf(line, sizeof(line), "{\"return\":%s,\"id\":%d}", value, 0x300 | cmd);
+	struct qmp_msg m = parse(line);
+	assert_int_equal(m.kind, QMP_REPLY);
+	return m.seconds;
+}
+
+TEST(the_clock_of_a_pc_tells_its_members)
+{
+	static const struct {
+		const char *value;
+		int64_t seconds;
+	} row[] = {
+		{ "{\"tm_year\":126,\"tm_mon\":0,\"tm_mday\":1,\"tm_hour\":0,\"tm_min\":0,"
+		  "\"tm_sec\":0}",
+		  1767225600 },
+		{ "{\"tm_year\":126,\"tm_mon\":1,\"tm_mday\":28,\"tm_hour\":23,\"tm_min\":59,"
+		  "\"tm_sec\":58}",
+		  1772323198 },
+		{ "{\"tm_year\":70,\"tm_mday\":1}", 0 },
+		{ "{\"tm_year\":69,\"tm_mday\":1}", -1 },
+		{ "{\"tm_year\":126,\"tm_mday\":\"1\"}", -1 },
+		{ "{\"tm_year\":2147483647,\"tm_mon\":2147483647,\"tm_mday\":2147483647}", -1 },
+		{ "{}", -1 },
+		{ "[]", -1 },
+		{ "7", -1 },
+		{ "\"0000000009010000: 0x6955b900\"", -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		if (seconds_of(QMP_CMD_CLOCK_CMOS, row[i].value) != row[i].seconds)
+			fail_msg("row %zu: %s", i, row[i].value);
+}
+
+TEST(the_clock_of_an_arm64_board_is_a_word_of_memory)
+{
+	static const struct {
+		const char *value;
+		int64_t seconds;
+	} row[] = {
+		{ "\"0000000009010000: 0x6955b900\\r\\n\"", 1767225600 },
+		{ "\"0000000009010000: 0x00000000\"", 0 },
+		{ "\"0000000009010000: 0xffffffff\"", UINT32_MAX },
+		{ "\"Cannot access memory\\r\\n\"", -1 },
+		{ "\"0000000009010000: 0x\"", -1 },
+		{ "\"0000000009010000: 6955b900\"", -1 },
+		{ "\"\"", -1 },
+		{ "1767225600", -1 },
+		{ "{\"tm_year\":126,\"tm_mday\":1}", -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
+		if (seconds_of(QMP_CMD_CLOCK_PL031, row[i].value) != row[i].seconds)
+			fail_msg("row %zu: %s", i, row[i].value);
+	assert_int_equal(seconds_of(QMP_CMD_STATUS, row[0].value), 0); /* not asked for */
+}
+
 TEST(what_is_not_a_message_is_refused)
 {
 	static const char *const bad[] = { "", "x", "[]", "\"QMP\"", "{", "{}x", "{\"a\":}" };
@@ -95,6 +155,15 @@ TEST(commands_are_one_line_each)
 
 	qmp_put(&b, QMP_CMD_STOP, 0x100 | QMP_CMD_STOP);
 	assert_string_equal(buf_str(&b), "{\"execute\":\"stop\",\"id\":260}\n");
+	buf_clear(&b);
+	qmp_put(&b, QMP_CMD_CLOCK_CMOS, 0x100 | QMP_CMD_CLOCK_CMOS);
+	assert_string_equal(buf_str(&b),
+			    "{\"execute\":\"qom-get\",\"arguments\":{\"path\":\"/machine\","
+			    "\"property\":\"rtc-time\"},\"id\":262}\n");
+	buf_clear(&b);
+	qmp_put(&b, QMP_CMD_CLOCK_PL031, 0x100 | QMP_CMD_CLOCK_PL031);
+	assert_string_equal(buf_str(&b), "{\"execute\":\"human-monitor-command\",\"arguments\":"
+					 "{\"command-line\":\"xp /1wx 0x9010000\"},\"id\":263}\n");
 	buf_fini(&b);
 }
 

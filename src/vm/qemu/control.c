@@ -195,7 +195,8 @@ int control_clock(struct vm *vm, uint64_t *ret_ns, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (q->qmp_seconds < QEMU_CLOCK_START)
+	/* Both clocks end before they are that far. */
+	if (q->qmp_seconds < QEMU_CLOCK_START || q->qmp_seconds - QEMU_CLOCK_START > UINT32_MAX)
 		return err_set(e, -EBADMSG, "QEMU: the time of the machine's clock is unreadable");
 	*ret_ns = (uint64_t)(q->qmp_seconds - QEMU_CLOCK_START) * SECOND_NS;
 	return 0;

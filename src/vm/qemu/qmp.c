@@ -93,7 +93,8 @@ static int64_t cmos_seconds(const json_t *value)
 		.tm_sec = member(value, "tm_sec"),
 	};
 
-	return tm.tm_mday ? timegm(&tm) : -1;
+	int64_t t = tm.tm_mday ? timegm(&tm) : -1;
+	return MAX(t, -1);
 }
 
 /* "0000000009010000: 0x6955b900" */
