@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -19,6 +20,7 @@
 #include "vm/qemu/args.h"
 
 static const char *status = "running";
+static const char *seconds = "0"; /* since the start, or no number */
 
 static void say(int fd, const char *text)
 {
@@ -78,6 +80,11 @@ static void do_status(const char *v)
 	status = v;
 }
 
+static void do_clock(const char *v)
+{
+	seconds = v;
+}
+
 /* One command; returns false at the end. */
 static bool read_command(char *to, size_t cap)
 {
@@ -90,11 +97,39 @@ static bool read_command(char *to, size_t cap)
 	return false;
 }
 
+static void tell_cmos(char *to, size_t cap)
+{
+	time_t now = QEMU_CLOCK_START + strtoll(seconds, NULL, 10);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	snprintf(to, cap,
+		 "{\"tm_sec\":%d,\"tm_min\":%d,\"tm_hour\":%d,\"tm_mday\":%d,\"tm_mon\":%d,"
+		 "\"tm_year\":%d}",
+		 tm.tm_sec, tm.tm_min, tm.tm_hour, tm.tm_mday, tm.tm_mon, tm.tm_year);
+}
+
+static void tell_pl031(char *to, size_t cap)
+{
+	snprintf(to, cap, "\"0000000009010000: 0x%08llx\\r\\n\"",
+		 QEMU_CLOCK_START + strtoll(seconds, NULL, 10));
+}
+
+static void tell_clock(bool cmos, int id)
+{
+	char time[200] = "\"not today\"", text[300];
+
+	if (strchr("-0123456789", seconds[0]))
+		(cmos ? tell_cmos : tell_pl031)(time, sizeof(time));
+	snprintf(text, sizeof(text), "{\"return\":%s,\"id\":%d}", time, id);
+	do_qmp(text);
+}
+
 static void answer(const char *line)
 {
 	json_t *c = json_loads(line, 0, NULL);
 	const char *name = json_string_value(json_object_get(c, "execute"));
-	char text[400];
+	char text[400] = "";
 	int id = (int)json_integer_value(json_object_get(c, "id"));
 
 	if (!name)
@@ -107,6 +142,8 @@ static void answer(const char *line)
 	else if (!strcmp(name, "query-status"))
 		snprintf(text, sizeof(text), "{\"return\":{\"status\":\"%s\"},\"id\":%d}", status,
 			 id);
+	else if (!strcmp(name, "qom-get") || !strcmp(name, "human-monitor-command"))
+		tell_clock(name[0] == 'q', id);
 	else if (!strcmp(name, "cont") && !strcmp(status, "stubborn"))
 		snprintf(
 			text, sizeof(text),
@@ -116,7 +153,8 @@ static void answer(const char *line)
 		snprintf(text, sizeof(text), "{\"return\":{},\"id\":%d}", id);
 	if (!strcmp(name, "stop"))
 		do_event("STOP");
-	do_qmp(text);
+	if (text[0])
+		do_qmp(text);
 	json_decref(c);
 }
 
@@ -262,8 +300,8 @@ static const struct {
 	{ "event", do_event },	   { "status", do_status }, { "serve", do_serve },
 	{ "echo", do_echo },	   { "flood", do_flood },   { "complain", do_complain },
 	{ "ram", do_ram },	   { "self", do_self },	    { "close", do_close },
-	{ "gdb", do_gdb },	   { "stub", do_stub },	    { "hang", do_hang },
-	{ "die", do_die },	   { "exit", do_exit },
+	{ "gdb", do_gdb },	   { "stub", do_stub },	    { "clock", do_clock },
+	{ "hang", do_hang },	   { "die", do_die },	    { "exit", do_exit },
 };
 
 static void play(char *word)
@@ -281,6 +319,17 @@ static void play(char *word)
 	exit(96);
 }
 
+/* "file,id=NAME,path=/proc/self/fd/N": from then on what is written to N goes there. */
+static void open_file(const char *chardev)
+{
+	const char *path = strstr(chardev, "path=");
+	int n, fd = path ? open(path + 5, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+
+	if (fd < 0 || sscanf(path, "path=/proc/self/fd/%d", &n) != 1 || dup2(fd, n) < 0)
+		exit(97);
+	close_fd(&fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *version = getenv("FAKE_VERSION");
@@ -289,9 +338,12 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "--version"))
 		return printf("%s\n", version ? version : "QEMU emulator version 10.0.2") < 0;
 	signal(SIGPIPE, SIG_IGN);
-	for (int i = 1; i + 1 < argc; i++)
+	for (int i = 1; i + 1 < argc; i++) {
 		if (!strcmp(argv[i], "-append"))
 			script = argv[i + 1];
+		if (!strcmp(argv[i], "-chardev") && !strncmp(argv[i + 1], "file,", 5))
+			open_file(argv[i + 1]);
+	}
 	for (char *w = script ? strtok(script, " ") : NULL; w; w = strtok(NULL, " "))
 		if (!strncmp(w, "fake:", 5))
 			play(w);

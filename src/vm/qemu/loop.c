@@ -130,13 +130,17 @@ static bool look_into_files(struct qemu *q, struct vm_event *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
 		if (q->port[streams[i].port].file && read_stream(q, streams[i].port, ret))
-			return true;
+			return q->file_had_turn = true;
 	return false;
 }
 
-static uint64_t next_look(const struct qemu *q)
+static uint64_t next_wake(const struct qemu *q, uint64_t deadline_ns)
 {
-	return qemu_ports_are_files(&q->shape) ? now_ns() + FILE_LOOK_NS : UINT64_MAX;
+	uint64_t wake_ns = qemu_ports_are_files(&q->shape) ? now_ns() + FILE_LOOK_NS : UINT64_MAX;
+
+	if (q->end.deadline_ns)
+		wake_ns = MIN(wake_ns, q->end.deadline_ns);
+	return MIN(wake_ns, deadline_ns);
 }
 
 /* Returns 1 with an event, 0 when @deadline_ns has passed. */
@@ -184,18 +188,18 @@ int qemu_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct 
 	struct epoll_event ev;
 
 	for (;;) {
-		if (already_known(q, ret) || look_into_files(q, ret))
+		bool others_turn = q->file_had_turn;
+
+		q->file_had_turn = false;
+		if (already_known(q, ret) || (!others_turn && look_into_files(q, ret)))
 			return 0;
-		uint64_t wake_ns = MIN(deadline_ns, next_look(q));
-		if (q->end.deadline_ns)
-			wake_ns = MIN(wake_ns, q->end.deadline_ns);
-		int r = wait_ready(q, wake_ns, &ev);
+		int r = wait_ready(q, others_turn ? 0 : next_wake(q, deadline_ns), &ev);
 		if (r < 0)
 			return err_sys(e, r, "waiting for the machine");
 		if (r > 0 && on_ready(q, &ev, ret))
 			return 0;
 		check_goodbye(q);
-		if (now_ns() >= deadline_ns && q->phase != PHASE_DEAD)
+		if (!others_turn && now_ns() >= deadline_ns && q->phase != PHASE_DEAD)
 			break;
 	}
 	*ret = (struct vm_event){ .kind = VM_EVENT_NONE, .fd = -1 };

@@ -94,6 +94,7 @@ struct qemu {
 	bool link_lost;		/* the link is gone; to be reported once QEMU proves alive */
 	bool link_lost_due;
 	bool link_ready_due; /* the send queue of the link has run empty */
+	bool file_had_turn;  /* a file that always has more must not hide all else */
 	struct qemu_end end;
 	struct gdb_link gdb;
 	int32_t tid[TOPO_MAX_CPUS];  /* host threads of vCPUs */
