@@ -104,7 +104,7 @@ TEST_WITH(every_failure_on_the_way_to_a_machine_is_told_and_leaves_nothing, fake
 	fake_fini(&f);
 }
 
-TEST_WITH(nor_does_a_failure_on_the_way_to_one_in_virtual_time, fake_setup, fake_teardown)
+TEST_WITH(in_virtual_time_every_failure_is_told_as_well, fake_setup, fake_teardown)
 {
 	struct fake f;
 
