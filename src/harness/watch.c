@@ -9,10 +9,10 @@
 
 #include "abi/job.h"
 #include "harness/guest_json.h"
+#include "harness/watch_parts.h"
 #include "vm/vm.h"
 
 #define SECOND 1000000000ull
-#define CONSOLE_KEEP (64u << 10)
 #define OUTPUT_MAX (1u << 20)
 #define LOG_MAX (256u << 10)
 #define LINE_MAX_LEN 1024
@@ -49,10 +49,7 @@ void watch_fini(struct watch *w)
 	schedule_fini(&w->schedule);
 }
 
-/* The first cause explains the others; only a panic explains more than what it made fail. */
-static void blame(struct watch *w, enum cause c, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static void blame(struct watch *w, enum cause c, const char *fmt, ...)
+void watch_blame(struct watch *w, enum cause c, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -67,17 +64,6 @@ static void blame(struct watch *w, enum cause c, const char *fmt, ...)
 static double seconds(uint64_t ns)
 {
 	return (double)ns / 1e9;
-}
-
-static uint64_t since(uint64_t then, uint64_t now)
-{
-	return then && now > then ? now - then : 0;
-}
-
-/* Virtual time starts at 0, which is not "never" here. */
-static uint64_t age(const struct watch *w, uint64_t now)
-{
-	return now > w->started ? now - w->started : 0;
 }
 
 static void append_bounded(struct buf *b, const void *data, size_t n, size_t max)
@@ -96,12 +82,12 @@ static void append_bounded(struct buf *b, const void *data, size_t n, size_t max
 static void blame_panic(struct watch *w)
 {
 	if (w->limits.emulated && w->stray_int3)
-		blame(w, CAUSE_EMULATOR_FAULT,
-		      "the emulator broke the guest kernel (stray int3 in patched code): %s",
-		      w->panic);
+		watch_blame(w, CAUSE_EMULATOR_FAULT,
+			    "the emulator broke the guest kernel (stray int3 in patched code): %s",
+			    w->panic);
 	else
-		blame(w, CAUSE_GUEST_PANIC, "guest kernel panic%s: %s",
-		      w->phase == WATCH_BOOTING ? " while booting" : "", w->panic);
+		watch_blame(w, CAUSE_GUEST_PANIC, "guest kernel panic%s: %s",
+			    w->phase == WATCH_BOOTING ? " while booting" : "", w->panic);
 }
 
 /* Markers the kernel and ktstr-init print; what follows them on the line is the story. */
@@ -118,10 +104,10 @@ static void judge_line(struct watch *w)
 	}
 	at = strstr(line, fatal);
 	if (at && !strcmp(at + sizeof(fatal) - 1, CONSOLE_LINK_LOST))
-		blame(w, CAUSE_LINK_LOST,
-		      "the link to the guest was lost: ktstr-init found its end closed");
+		watch_blame(w, CAUSE_LINK_LOST,
+			    "the link to the guest was lost: ktstr-init found its end closed");
 	else if (at)
-		blame(w, CAUSE_GUEST_SETUP, "ktstr-init: %s", at + sizeof(fatal) - 1);
+		watch_blame(w, CAUSE_GUEST_SETUP, "ktstr-init: %s", at + sizeof(fatal) - 1);
 }
 
 static void append_printable(struct buf *b, const char *p, size_t n)
@@ -163,9 +149,9 @@ static void take_hello(struct watch *w, const struct frame *f, uint64_t now)
 	w->hello_at = now;
 	w->phase = WATCH_PREPARING;
 	if (w->hello.frame_version != FRAME_VERSION)
-		blame(w, CAUSE_GUEST_SETUP,
-		      "ktstr-init speaks link version %" PRIu32 ", this ktstr %d",
-		      w->hello.frame_version, FRAME_VERSION);
+		watch_blame(w, CAUSE_GUEST_SETUP,
+			    "ktstr-init speaks link version %" PRIu32 ", this ktstr %d",
+			    w->hello.frame_version, FRAME_VERSION);
 }
 
 static void take_stage(struct watch *w, const struct frame *f, uint64_t now)
@@ -209,19 +195,21 @@ static void take_sched_end(struct watch *w, const struct frame *f, uint64_t now)
 	struct sched_end end;
 
 	if (guest_sched_end_parse((const char *)f->payload, f->len, &end, &w->sched_dump) < 0) {
-		blame(w, CAUSE_SCHED_DIED, "the scheduler ended (its last report was unreadable)");
+		watch_blame(w, CAUSE_SCHED_DIED,
+			    "the scheduler ended (its last report was unreadable)");
 		return;
 	}
 	const char *reason = end.reason[0] ? end.reason : end.how;
 	if (end.during_attach)
-		blame(w, CAUSE_SCHED_NO_ATTACH, "the scheduler did not attach: %s", reason);
+		watch_blame(w, CAUSE_SCHED_NO_ATTACH, "the scheduler did not attach: %s", reason);
 	else if (end.evicted)
-		blame(w, CAUSE_SCHED_EVICTED,
-		      "the kernel threw the scheduler out %.1f s into the test: %s",
-		      seconds(since(w->body_at, now)), reason);
+		watch_blame(w, CAUSE_SCHED_EVICTED,
+			    "the kernel threw the scheduler out %.1f s into the test: %s",
+			    seconds(since(w->body_at, now)), reason);
 	else
-		blame(w, CAUSE_SCHED_DIED, "the scheduler's process ended %.1f s into the test: %s",
-		      seconds(since(w->body_at, now)), end.how);
+		watch_blame(w, CAUSE_SCHED_DIED,
+			    "the scheduler's process ended %.1f s into the test: %s",
+			    seconds(since(w->body_at, now)), end.how);
 }
 
 static void take_exit(struct watch *w, const struct frame *f, uint64_t now)
@@ -233,8 +221,8 @@ static void take_exit(struct watch *w, const struct frame *f, uint64_t now)
 	w->exit_at = now;
 	w->phase = WATCH_ENDING;
 	if (w->exit.kind == EXIT_KIND_TIMEOUT)
-		blame(w, CAUSE_TIMEOUT, "still running after %.1f s, its time limit",
-		      seconds(since(w->body_at, now)));
+		watch_blame(w, CAUSE_TIMEOUT, "still running after %.1f s, its time limit",
+			    seconds(since(w->body_at, now)));
 }
 
 static void give_output(struct watch *w, enum watch_stream s, const struct frame *f)
@@ -304,8 +292,8 @@ static void take_frame(struct watch *w, const struct frame *f, uint64_t now)
 		append_bounded(&w->result, f->payload, f->len, RESULT_MAX_SIZE);
 		break;
 	case FRAME_FATAL:
-		blame(w, CAUSE_GUEST_SETUP, "in the guest: %.*s", (int)MIN(f->len, 400u),
-		      (const char *)f->payload);
+		watch_blame(w, CAUSE_GUEST_SETUP, "in the guest: %.*s", (int)MIN(f->len, 400u),
+			    (const char *)f->payload);
 		break;
 	case FRAME_DIGEST:
 		schedule_take_digest(&w->schedule, f->payload, f->len);
@@ -338,8 +326,8 @@ void watch_link(struct watch *w, const void *data, size_t n, uint64_t now)
 void watch_link_closed(struct watch *w, uint64_t now)
 {
 	if (w->phase != WATCH_OVER && !w->have_exit)
-		blame(w, CAUSE_LINK_LOST, "the link to the guest was lost %.1f s after start",
-		      seconds(age(w, now)));
+		watch_blame(w, CAUSE_LINK_LOST, "the link to the guest was lost %.1f s after start",
+			    seconds(age(w, now)));
 }
 
 /* ---- the end of the machine ---- */
@@ -368,10 +356,10 @@ static void judge_stop(struct watch *w, const struct vm_stop *stop, uint64_t now
 	switch (stop->kind) {
 	case VM_STOP_BACKEND_DIED:
 	case VM_STOP_BACKEND_ERROR:
-		blame(w, CAUSE_EMULATOR_DIED, "%s", stop->text);
+		watch_blame(w, CAUSE_EMULATOR_DIED, "%s", stop->text);
 		return;
 	case VM_STOP_KILLED:
-		blame(w, CAUSE_HARNESS, "the machine was stopped by ktstr");
+		watch_blame(w, CAUSE_HARNESS, "the machine was stopped by ktstr");
 		return;
 	case VM_STOP_POWEROFF:
 	case VM_STOP_RESET:
@@ -380,12 +368,12 @@ static void judge_stop(struct watch *w, const struct vm_stop *stop, uint64_t now
 	if (!w->limits.virtual_time) /* else nobody told the time */
 		snprintf(when, sizeof(when), " %.1f s after start", seconds(age(w, now)));
 	if (w->phase == WATCH_BOOTING)
-		blame(w, CAUSE_BOOT_FAILED, "the guest ended%s without reaching init; %s", when,
-		      last_words(w, words, sizeof(words)));
+		watch_blame(w, CAUSE_BOOT_FAILED, "the guest ended%s without reaching init; %s",
+			    when, last_words(w, words, sizeof(words)));
 	else
-		blame(w, CAUSE_GUEST_REBOOT, "the guest %s before the test was over; %s",
-		      stop->kind == VM_STOP_RESET ? "reset itself" : "switched itself off",
-		      last_words(w, words, sizeof(words)));
+		watch_blame(w, CAUSE_GUEST_REBOOT, "the guest %s before the test was over; %s",
+			    stop->kind == VM_STOP_RESET ? "reset itself" : "switched itself off",
+			    last_words(w, words, sizeof(words)));
 }
 
 void watch_stopped(struct watch *w, const struct vm_stop *stop, uint64_t now)
@@ -408,10 +396,10 @@ void watch_give_up(struct watch *w, enum cause c, const char *why)
 	char words[320];
 
 	if (w->phase == WATCH_BOOTING && c == CAUSE_GUEST_HANG)
-		blame(w, CAUSE_BOOT_FAILED, "init was never reached: %s; %s", why,
-		      last_words(w, words, sizeof(words)));
+		watch_blame(w, CAUSE_BOOT_FAILED, "init was never reached: %s; %s", why,
+			    last_words(w, words, sizeof(words)));
 	else
-		blame(w, c, "%s", why);
+		watch_blame(w, c, "%s", why);
 }
 
 /* ---- limits ---- */
@@ -473,20 +461,20 @@ static void blame_phase(struct watch *w, uint64_t now)
 
 	switch (w->phase) {
 	case WATCH_BOOTING:
-		blame(w, CAUSE_BOOT_FAILED, "no sign of init within %.0f s; %s",
-		      seconds(w->limits.boot), last_words(w, words, sizeof(words)));
+		watch_blame(w, CAUSE_BOOT_FAILED, "no sign of init within %.0f s; %s",
+			    seconds(w->limits.boot), last_words(w, words, sizeof(words)));
 		break;
 	case WATCH_PREPARING:
-		blame(w, CAUSE_GUEST_SETUP, "ktstr-init did not get ready within %.0f s",
-		      seconds(w->limits.boot));
+		watch_blame(w, CAUSE_GUEST_SETUP, "ktstr-init did not get ready within %.0f s",
+			    seconds(w->limits.boot));
 		break;
 	case WATCH_ATTACHING:
-		blame(w, CAUSE_SCHED_NO_ATTACH, "the scheduler did not attach within %.1f s",
-		      seconds(since(w->sched_at, now)));
+		watch_blame(w, CAUSE_SCHED_NO_ATTACH, "the scheduler did not attach within %.1f s",
+			    seconds(since(w->sched_at, now)));
 		break;
 	case WATCH_BODY:
-		blame(w, CAUSE_TIMEOUT, "still running after %.1f s, its time limit",
-		      seconds(since(w->body_at, now)));
+		watch_blame(w, CAUSE_TIMEOUT, "still running after %.1f s, its time limit",
+			    seconds(since(w->body_at, now)));
 		break;
 	case WATCH_ENDING:
 	case WATCH_OVER:
@@ -506,8 +494,9 @@ enum watch_action watch_tick(struct watch *w, uint64_t now)
 	if (w->stop_asked_at)
 		return WATCH_KILL;
 	if (now >= silence_end(w)) {
-		blame(w, CAUSE_GUEST_HANG, "the guest hangs: no sign of life for %.1f s",
-		      seconds(w->limits.virtual_time ? w->limits.silence : now - w->last_frame_at));
+		watch_blame(w, CAUSE_GUEST_HANG, "the guest hangs: no sign of life for %.1f s",
+			    seconds(w->limits.virtual_time ? w->limits.silence
+							   : now - w->last_frame_at));
 		return WATCH_KILL;
 	}
 	blame_phase(w, now);
@@ -516,97 +505,4 @@ enum watch_action watch_tick(struct watch *w, uint64_t now)
 		return WATCH_KILL;
 	w->stop_asked_at = now;
 	return WATCH_ASK_STOP;
-}
-
-/* ---- conclusion ---- */
-
-static char *take_text(struct buf *b)
-{
-	return b->len ? strndup(b->at, b->len) : NULL;
-}
-
-static void fill_times(const struct watch *w, struct cell_times *t)
-{
-	uint64_t body_end = w->body_end_at ? w->body_end_at : w->exit_at;
-
-	t->boot = w->hello_at ? age(w, w->hello_at) : 0;
-	t->attach = w->sched_at ? since(w->sched_at, w->attached_at) : 0;
-	t->body = w->body_at ? since(w->body_at, body_end) : 0;
-	t->load = w->load_at ? since(w->load_at, w->load_end_at) : 0;
-	t->stop = body_end ? since(body_end, w->over_at) : 0;
-}
-
-/* A test must have delivered a result, unless something else already explains why not. */
-static void expect_result(struct watch *w)
-{
-	if (!w->limits.test_mode || w->result.len)
-		return;
-	if (w->have_exit && w->exit.kind == EXIT_KIND_SIGNAL)
-		blame(w, CAUSE_BODY_CRASHED, "the test's own code crashed: signal %" PRId32 " (%s)",
-		      w->exit.value, strsignal(w->exit.value));
-	else if (w->have_exit)
-		blame(w, CAUSE_BODY_CRASHED,
-		      "the test ended with status %" PRId32 " without giving a result",
-		      w->exit.value);
-}
-
-/* Of equal ones a check of ours explains more than a condition the test's body wrote down. */
-static int detail_rank(const struct detail *d)
-{
-	return 2 * (int)d->verdict + (strcmp(d->kind, "expect") != 0);
-}
-
-static const struct detail *worst_detail(const struct cell_result *r)
-{
-	const struct detail *worst = NULL;
-
-	for (size_t i = 0; i < r->nr_details; i++)
-		if (!r->details[i].note &&
-		    (!worst || detail_rank(&r->details[i]) > detail_rank(worst)))
-			worst = &r->details[i];
-	return worst;
-}
-
-int watch_judge(struct watch *w, struct cell_result *ret)
-{
-	static const enum cause by_verdict[NR_VERDICTS] = {
-		[VERDICT_FAIL] = CAUSE_CHECK,
-		[VERDICT_INCONCLUSIVE] = CAUSE_UNJUDGED,
-		[VERDICT_SKIP] = CAUSE_SKIPPED,
-		[VERDICT_PASS] = CAUSE_NONE,
-	};
-	const struct detail *worst = worst_detail(ret);
-	/* Without details: what the guest said. */
-	enum verdict v = worst ? worst->verdict : ret->verdict;
-
-	ret->verdict = v;
-	ret->cause = by_verdict[v];
-	const char *text = worst && v != VERDICT_PASS ? worst->text : "";
-	if (w->cause != CAUSE_NONE) {
-		ret->verdict = cause_verdict(w->cause);
-		ret->cause = w->cause;
-		text = w->text;
-	}
-	free(ret->headline);
-	ret->headline = strdup(text);
-	return ret->headline ? 0 : -ENOMEM;
-}
-
-void watch_collect(struct watch *w, struct cell_result *ret)
-{
-	struct err e = { 0 };
-
-	ret->verdict = VERDICT_PASS;
-	expect_result(w);
-	if (w->result.len && guest_result_parse(w->result.at, w->result.len, ret, &e) < 0)
-		blame(w, CAUSE_GUEST_SETUP, "the test's result cannot be read: %s", e.text);
-	fill_times(w, &ret->times);
-	schedule_collect(&w->schedule, w->limits.virtual_time, ret);
-	snprintf(ret->release, sizeof(ret->release), "%s", w->hello.release);
-	ret->output = take_text(&w->output);
-	ret->sched_log = take_text(&w->sched_log);
-	ret->sched_dump = take_text(&w->sched_dump);
-	if (w->console.len > CONSOLE_KEEP)
-		buf_drop_front(&w->console, w->console.len - CONSOLE_KEEP);
-	ret->console_tail = take_text(&w->console);
 }
