@@ -98,6 +98,23 @@ static bool host_may_have_slowed(const struct cell_result *r, const char *cgroup
 	return true;
 }
 
+/*
+ * Shares of CPU time and counts of work are those of the whole load: a vCPU that the host stopped for
+ * this part of it takes them along.
+ */
+#define STALL_OF_LOAD 4
+
+static bool host_may_have_skewed(const struct cell_result *r)
+{
+	return r->host_stall_ns > r->times.load / STALL_OF_LOAD;
+}
+
+static bool is_share(const struct detail *d)
+{
+	return is_kind(d, RESULT_FAIRNESS) || is_kind(d, RESULT_SPREAD) ||
+	       is_kind(d, RESULT_THROUGHPUT) || is_kind(d, RESULT_WORK_RATE);
+}
+
 int stall_excuse(struct cell_result *r, const struct ktstr_limits *limits)
 {
 	double half_gap_ns = limits->max_gap_ms.value * 1e6 / 2;
@@ -110,7 +127,8 @@ int stall_excuse(struct cell_result *r, const struct ktstr_limits *limits)
 		struct detail *d = &r->details[i];
 		if (d->note || d->verdict != VERDICT_FAIL)
 			continue;
-		if (is_kind(d, RESULT_GAP) && gap_excused) {
+		if ((is_kind(d, RESULT_GAP) && gap_excused) ||
+		    (is_share(d) && host_may_have_skewed(r))) {
 			snprintf(why, sizeof(why), "the host did not run a vCPU for %.1f s",
 				 (double)r->host_stall_ns / 1e9);
 			err = excuse(d, why);

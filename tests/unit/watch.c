@@ -475,4 +475,35 @@ TEST(slow_wakeups_beyond_what_sharing_explains_stay_failures)
 	}
 }
 
+TEST(shares_of_a_vcpu_that_the_host_stopped_are_not_judged)
+{
+	static const struct {
+		const char *kind;
+		uint64_t stall_ns;
+		enum verdict verdict;
+	} row[] = {
+		{ "fairness", 500 * MS, VERDICT_FAIL },
+		{ "fairness", 501 * MS, VERDICT_INCONCLUSIVE },
+		{ "spread", 501 * MS, VERDICT_INCONCLUSIVE },
+		{ "throughput", 501 * MS, VERDICT_INCONCLUSIVE },
+		{ "work_rate", 501 * MS, VERDICT_INCONCLUSIVE },
+		{ "isolation", 2000 * MS, VERDICT_FAIL },
+		{ "migration", 2000 * MS, VERDICT_FAIL },
+	};
+	struct ktstr_limits l = limits_builtin();
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		struct detail d = { .verdict = VERDICT_FAIL, .text = strdup("cg_0 starved") };
+		struct cell_result r = { .details = &d,
+					 .nr_details = 1,
+					 .times.load = 2000 * MS,
+					 .host_stall_ns = row[i].stall_ns };
+
+		snprintf(d.kind, sizeof(d.kind), "%s", row[i].kind);
+		assert_int_equal(stall_excuse(&r, &l), 0);
+		assert_int_equal(d.verdict, row[i].verdict);
+		free(d.text);
+	}
+}
+
 UNIT_MAIN(NULL, NULL)
