@@ -169,6 +169,8 @@ static int run_guest(struct guestcmd *g, const struct run_args *a, const char *c
 		guestcmd_explain(&cmd_run, &res, a->guest.verbose);
 		return EXIT_HARNESS;
 	}
+	if (a->guest.verbose)
+		guestcmd_name_run(&cmd_run, &res);
 	return exit_status(&end);
 }
 

@@ -2,6 +2,7 @@
 #include "cli/guestcmd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -258,4 +259,15 @@ void guestcmd_explain(const struct cmd *c, const struct cell_result *r, bool con
 			      r->cause == CAUSE_GUEST_REBOOT || r->cause == CAUSE_GUEST_HANG;
 	if (kernel_matters && r->console_tail && !console_shown)
 		fprintf(stderr, "--- the kernel's console ended with ---\n%s\n", r->console_tail);
+}
+
+void guestcmd_name_run(const struct cmd *c, const struct cell_result *r)
+{
+	if (r->schedule.have)
+		fprintf(stderr, "ktstr %s: schedule %016" PRIx64 ", %" PRIu64 " events\n", c->name,
+			r->schedule.digest, r->schedule.events);
+	else if (r->schedule.why_not[0])
+		fprintf(stderr, "ktstr %s: no schedule digest: %s\n", c->name, r->schedule.why_not);
+	if (r->run[0])
+		fprintf(stderr, "ktstr %s: replay: ktstr replay %s\n", c->name, r->run);
 }

@@ -49,7 +49,8 @@ struct guestcmd_args {
 		OPT(args, guest.sysroot, "where the guest's shared libraries are", .arg = "DIR", \
 		    .complete = COMPLETE_DIR), \
 		OPT(args, guest.timeout, "end the guest after this time"), \
-		OPT(args, guest.verbose, "show the kernel's console", 'v')
+		OPT(args, guest.verbose, \
+		    "show the kernel's console, and which run in virtual time it was", 'v')
 
 /* Everything a session of this kind needs; owns what it points to. */
 struct guestcmd {
@@ -82,6 +83,9 @@ int guestcmd_add_command(struct guestcmd *g, const char *name, struct err *e);
 /* Leaves the record of a run in virtual time; @command is what it was for. */
 void guestcmd_record(const struct guestcmd *g, const struct session_source *source,
 		     const char *command, struct cell_result *r);
+
+/* In virtual time: on stderr, what the run did and how it is made again. */
+void guestcmd_name_run(const struct cmd *c, const struct cell_result *r);
 
 /* Explains on stderr why a guest ended without doing what it was for. */
 void guestcmd_explain(const struct cmd *c, const struct cell_result *r, bool console_shown);

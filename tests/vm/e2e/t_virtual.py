@@ -61,6 +61,7 @@ def standard_input_is_not_fed_to_the_guest(box):
     box.run("run", *VIRTUAL, "--", "cat", input=b"not for you").expect(0)
     d = box.run("run", *VIRTUAL, "--", "sh", "-c", "cat; echo done", input=b"not for you").expect(0)
     assert d.out == b"done\n", d
+    box.run("run", *VIRTUAL, "-v", "--", "true").expect(0, "ktstr run: schedule ", "ktstr run: replay: ktstr replay ")
 
 
 @case()
