@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,6 +77,21 @@ int pread_full(int fd, void *buf, size_t n, uint64_t off)
 		if (r == 0)
 			return -ENODATA;
 		done += (size_t)r;
+	}
+	return 0;
+}
+
+int copy_front(int from, int to, uint64_t size)
+{
+	off_t at = 0;
+
+	while ((uint64_t)at < size) {
+		ssize_t n = sendfile(to, from, &at, (size_t)MIN(size - (uint64_t)at, 1ull << 30));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
 	}
 	return 0;
 }

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,19 +106,8 @@ static bool is_there(const struct path *p, uint64_t size)
 static int copy_bytes(int from, uint64_t size, const char *to)
 {
 	SCOPED(close_fd) int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	off_t at = 0;
 
-	if (out < 0)
-		return -errno;
-	while ((uint64_t)at < size) {
-		ssize_t n = sendfile(out, from, &at, (size_t)MIN(size - (uint64_t)at, 1ull << 30));
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return -ENODATA;
-	}
-	return 0;
+	return out < 0 ? -errno : copy_front(from, out, size);
 }
 
 /* A name appears when the file is whole; who comes second finds it there. */

@@ -88,12 +88,23 @@ int cmd_usage_error(const struct cmd *c, const char *fmt, ...)
 	return cannot_run(c);
 }
 
+int cmd_print(const struct cmd *c, const struct buf *b)
+{
+	struct err e = { 0 };
+
+	if (b->bad) {
+		err_sys(&e, b->bad, "output");
+		return cmd_fail(c, &e);
+	}
+	return fputs(buf_str(b), stdout) < 0 ? cannot_run(c) : EXIT_PASSED;
+}
+
 static int print_help(const struct cmd *c, bool all)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 
 	(all ? help_long : help_short)(c, &b);
-	return fputs(buf_str(&b), stdout) < 0 || b.bad ? EXIT_CANNOT_RUN : EXIT_PASSED;
+	return cmd_print(c, &b);
 }
 
 static int run_parsed(const struct cmd *c, int argc, char **argv, void *args)

@@ -71,6 +71,8 @@ int cmd_fail(const struct cmd *c, const struct err *e);
 /* Prints "ktstr CMD: ..." and where to look it up to stderr; returns the same. */
 int cmd_usage_error(const struct cmd *c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Prints all that @b holds; returns EXIT_PASSED, or fails if it is not all that there was. */
+int cmd_print(const struct cmd *c, const struct buf *b);
 /* Parses and runs: argv excludes the command's own name. */
 int cmd_run_args(const struct cmd *c, int argc, char **argv);
 

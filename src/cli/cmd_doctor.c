@@ -386,15 +386,8 @@ static int doctor_main(void *args, int argc, char **argv)
 	catalog_open(NULL, &d.catalog, &d.catalog_error);
 	examine(&d);
 	a->json ? put_json(&b, &d) : put_table(&b, &d);
-	if (b.bad) {
-		struct err e;
-
-		err_sys(&e, b.bad, "report");
-		return cmd_fail(&cmd_doctor, &e);
-	}
-	if (fputs(buf_str(&b), stdout) < 0)
-		return EXIT_CANNOT_RUN;
-	return can_run(&d) ? EXIT_PASSED : EXIT_CANNOT_RUN;
+	int r = cmd_print(&cmd_doctor, &b);
+	return can_run(&d) ? r : EXIT_CANNOT_RUN;
 }
 
 static const struct cmd_example doctor_examples[] = {

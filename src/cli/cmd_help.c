@@ -24,7 +24,7 @@ static int help_main(void *args, int argc, char **argv)
 		help_long(c, &b);
 	else
 		help_overview(&b);
-	return fputs(buf_str(&b), stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_PASSED;
+	return cmd_print(&cmd_help, &b);
 }
 
 const struct cmd cmd_help = {

@@ -2,17 +2,15 @@
 /* ktstr kernel fetch|list|show|import|rm|gc: the kernels of the cache */
 #include <errno.h>
 #include <inttypes.h>
-#include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "catalog/catalog.h"
 #include "cli/cmd.h"
 #include "cli/common.h"
+#include "cli/table.h"
 
 #define SHORT_KEY 12
 #define UNUSED_DAYS "30"
@@ -31,16 +29,6 @@ struct kernel_args {
 	OPT(struct kernel_args, arch, "architecture of the guests it is for", \
 	    .names = common_arch_names, .default_text = "the host's")
 /* clang-format on */
-
-static const char *local_time(uint64_t at, char buf[20])
-{
-	time_t t = (time_t)at;
-	struct tm tm;
-
-	if (!localtime_r(&t, &tm) || !strftime(buf, 20, "%Y-%m-%d %H:%M", &tm))
-		snprintf(buf, 20, "?");
-	return buf;
-}
 
 static const char *human_size(uint64_t bytes, char buf[24])
 {
@@ -116,17 +104,6 @@ static void put_json(const struct kernel *k, struct buf *b)
 	buf_putc(b, '}');
 }
 
-static int print(const struct cmd *c, struct buf *b)
-{
-	struct err e = { 0 };
-
-	if (b->bad) {
-		err_sys(&e, b->bad, "output");
-		return cmd_fail(c, &e);
-	}
-	return fputs(buf_str(b), stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_PASSED;
-}
-
 static int print_kernel(const struct cmd *c, const struct kernel *k, bool json)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
@@ -137,7 +114,7 @@ static int print_kernel(const struct cmd *c, const struct kernel *k, bool json)
 	} else {
 		put_text(k, &b);
 	}
-	return print(c, &b);
+	return cmd_print(c, &b);
 }
 
 /* ---- fetch ---- */
@@ -209,61 +186,36 @@ static void list_json(const struct kernel_list *l, size_t damaged, struct buf *b
 	buf_printf(b, "%s], \"damaged\": %zu}\n", l->nr ? "\n" : "", damaged);
 }
 
-static void table_close(struct libscols_table *t)
-{
-	scols_unref_table(t);
-}
-DEFINE_SCOPED(struct libscols_table *, table_close)
-
-static int add_row(struct libscols_table *t, const struct kernel *k)
-{
-	struct libscols_line *line = scols_table_new_line(t, NULL);
-	char key[SHORT_KEY + 1], size[24], used[20];
-	const char *const cells[] = { key,	  k->name, arch_names(k->arch)->name,
-				      k->version, size,	   used };
-
-	if (!line)
-		return -ENOMEM;
-	snprintf(key, sizeof(key), "%.*s", SHORT_KEY, k->key);
-	human_size(k->size_bytes, size);
-	local_time(k->used_at, used);
-	for (size_t i = 0; i < ARRAY_SIZE(cells); i++)
-		if (scols_line_set_data(line, i, cells[i]) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
 static int list_table(const struct kernel_list *l, struct buf *b)
 {
-	static const struct {
-		const char *name;
-		int flags;
-	} columns[] = {
-		{ "KEY", 0 },
-		{ "NAME", SCOLS_FL_TRUNC },
-		{ "ARCH", 0 },
-		{ "RELEASE", SCOLS_FL_TRUNC },
-		{ "SIZE", SCOLS_FL_RIGHT },
-		{ "USED", 0 },
+	static const struct table_column columns[] = {
+		{ "KEY" },
+		{ "NAME", TABLE_CUT },
+		{ "ARCH" },
+		{ "RELEASE", TABLE_CUT },
+		{ "SIZE", TABLE_RIGHT },
+		{ "USED" },
+		{ NULL },
 	};
-	SCOPED(table_close) struct libscols_table *t = scols_new_table();
-	SCOPED(mem_free) char *text = NULL;
+	SCOPED(table_destroy) struct libscols_table *t = table_new(columns);
 
-	for (size_t i = 0; t && i < ARRAY_SIZE(columns); i++)
-		if (!scols_table_new_column(t, columns[i].name, 0, columns[i].flags))
+	for (size_t i = 0; t && i < l->nr; i++) {
+		const struct kernel *k = &l->at[i];
+		char key[SHORT_KEY + 1], size[24], used[20];
+		const char *const cells[] = {
+			key,
+			k->name,
+			arch_names(k->arch)->name,
+			k->version,
+			human_size(k->size_bytes, size),
+			local_time(k->used_at, used),
+		};
+
+		snprintf(key, sizeof(key), "%.*s", SHORT_KEY, k->key);
+		if (table_add(t, cells, ARRAY_SIZE(cells)) < 0)
 			return -ENOMEM;
-	if (!t)
-		return -ENOMEM;
-	/* Names are cut only where there is a screen that would wrap them. */
-	scols_table_set_termforce(t, isatty(STDOUT_FILENO) ? SCOLS_TERMFORCE_ALWAYS
-							   : SCOLS_TERMFORCE_NEVER);
-	for (size_t i = 0; i < l->nr; i++)
-		if (add_row(t, &l->at[i]) < 0)
-			return -ENOMEM;
-	if (scols_print_table_to_string(t, &text) < 0)
-		return -ENOMEM;
-	buf_printf(b, "%s\n", text);
-	return b->bad;
+	}
+	return t ? table_put(t, b) : -ENOMEM;
 }
 
 static int list_main(void *args, int argc, char **argv)
@@ -292,7 +244,7 @@ static int list_main(void *args, int argc, char **argv)
 		err_sys(&e, r, "table");
 		return cmd_fail(&cmd_list_kernels, &e);
 	}
-	return print(&cmd_list_kernels, &b);
+	return cmd_print(&cmd_list_kernels, &b);
 }
 
 static const struct cmd cmd_list_kernels = {

@@ -2,7 +2,6 @@
 /* ktstr replay RUN: a run in virtual time once more, bit for bit */
 #include <errno.h>
 #include <inttypes.h>
-#include <libsmartcols/libsmartcols.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/term.h"
 #include "cli/cmd.h"
 #include "cli/common.h"
+#include "cli/table.h"
 #include "harness/replay.h"
 #include "harness/sink.h"
 #include "vm/probe.h"
@@ -43,34 +43,7 @@ static const struct opt replay_opts[] = {
 
 const struct cmd cmd_replay;
 
-static int print(struct buf *b)
-{
-	struct err e = { 0 };
-
-	if (b->bad) {
-		err_sys(&e, b->bad, "output");
-		return cmd_fail(&cmd_replay, &e);
-	}
-	return fputs(buf_str(b), stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_PASSED;
-}
-
 /* ---- list ---- */
-
-static void table_close(struct libscols_table *t)
-{
-	scols_unref_table(t);
-}
-DEFINE_SCOPED(struct libscols_table *, table_close)
-
-static const char *local_time(uint64_t at, char buf[20])
-{
-	time_t t = (time_t)at;
-	struct tm tm;
-
-	if (!localtime_r(&t, &tm) || !strftime(buf, 20, "%Y-%m-%d %H:%M", &tm))
-		snprintf(buf, 20, "?");
-	return buf;
-}
 
 static const char *digest_text(const struct schedule_digest *d, char buf[20])
 {
@@ -82,7 +55,6 @@ static const char *digest_text(const struct schedule_digest *d, char buf[20])
 
 static int add_row(struct libscols_table *t, const char *id, const struct run_record *r)
 {
-	struct libscols_line *line = scols_table_new_line(t, NULL);
 	char when[20], digest[20];
 	const char *const cells[] = {
 		id,
@@ -94,37 +66,7 @@ static int add_row(struct libscols_table *t, const char *id, const struct run_re
 		digest_text(&r->outcome.schedule, digest),
 	};
 
-	for (size_t i = 0; line && i < ARRAY_SIZE(cells); i++)
-		if (scols_line_set_data(line, i, cells[i]) < 0)
-			return -ENOMEM;
-	return line ? 0 : -ENOMEM;
-}
-
-static struct libscols_table *new_table(void)
-{
-	static const struct {
-		const char *name;
-		int flags;
-	} columns[] = {
-		{ "RUN", 0 },
-		{ "MADE", 0 },
-		{ "TEST", SCOLS_FL_TRUNC },
-		{ "SCHEDULER", SCOLS_FL_TRUNC },
-		{ "TOPOLOGY", 0 },
-		{ "VERDICT", 0 },
-		{ "SCHEDULE", 0 },
-	};
-	struct libscols_table *t = scols_new_table();
-
-	for (size_t i = 0; t && i < ARRAY_SIZE(columns); i++)
-		if (!scols_table_new_column(t, columns[i].name, 0, columns[i].flags)) {
-			scols_unref_table(t);
-			return NULL;
-		}
-	if (t)
-		scols_table_set_termforce(t, isatty(STDOUT_FILENO) ? SCOLS_TERMFORCE_ALWAYS
-								   : SCOLS_TERMFORCE_NEVER);
-	return t;
+	return table_add(t, cells, ARRAY_SIZE(cells));
 }
 
 static int read_one(struct catalog *c, const char *id, struct run_record *ret)
@@ -167,9 +109,12 @@ static int list_runs(struct catalog *c, const struct run_list *l, struct libscol
 
 static int show_list(struct catalog *c, bool json, struct buf *b, struct err *e)
 {
+	static const struct table_column columns[] = {
+		{ "RUN" },	{ "MADE" },    { "TEST", TABLE_CUT }, { "SCHEDULER", TABLE_CUT },
+		{ "TOPOLOGY" }, { "VERDICT" }, { "SCHEDULE" },	      { NULL },
+	};
 	SCOPED(run_list_fini) struct run_list l = { 0 };
-	SCOPED(table_close) struct libscols_table *t = json ? NULL : new_table();
-	SCOPED(mem_free) char *text = NULL;
+	SCOPED(table_destroy) struct libscols_table *t = json ? NULL : table_new(columns);
 	size_t damaged = 0;
 	int r = runs_list(c, &l, e);
 
@@ -177,15 +122,13 @@ static int show_list(struct catalog *c, bool json, struct buf *b, struct err *e)
 		return r;
 	buf_puts(b, json ? "{\"runs\": [" : "");
 	r = json || t ? list_runs(c, &l, t, b, &damaged) : -ENOMEM;
-	if (!r && t && l.nr > damaged && scols_print_table_to_string(t, &text) < 0)
-		r = -ENOMEM;
+	if (!r && t && l.nr > damaged)
+		r = table_put(t, b);
 	if (r < 0)
 		return err_sys(e, r, "list of runs");
 	if (json)
 		buf_printf(b, "\n], \"damaged\": %zu}\n", damaged);
-	else if (text)
-		buf_printf(b, "%s\n", text);
-	else
+	else if (l.nr == damaged)
 		fprintf(stderr, "no runs in %s; ktstr test --time virtual records them\n",
 			catalog_dir(c));
 	if (damaged && !json)
@@ -210,7 +153,7 @@ static void say_problems(const struct replay *r, const struct words *w, bool jso
 		buf_json_str(&b, w->at[i]);
 	}
 	buf_puts(&b, "]}\n");
-	print(&b);
+	cmd_print(&cmd_replay, &b);
 }
 
 /* One replay under way. */
@@ -419,7 +362,7 @@ static int run_it(struct course *c, struct err *e)
 		return err < 0 ? err : closed;
 	struct replay_outcome o = replay_compare(r, &res);
 	put_comparison(r, &res, &o, a->json, &b);
-	int code = print(&b);
+	int code = cmd_print(&cmd_replay, &b);
 	return code ? code : exit_code(&res, &o);
 }
 
@@ -483,7 +426,7 @@ static int replay_main(void *args, int argc, char **argv)
 	if (!r && a->list) {
 		r = show_list(c, a->json, &b, &e);
 		if (!r)
-			return print(&b);
+			return cmd_print(&cmd_replay, &b);
 	}
 	if (!r)
 		r = replay_one(argv[0], a, c, &signal, &e);

@@ -183,11 +183,7 @@ static int topo_main(void *args, int argc, char **argv)
 		return cmd_usage_error(&cmd_topo, "a topology and --%s exclude each other",
 				       a->host ? "host" : "presets");
 	int r = show(a, argc ? argv[0] : NULL, &b, &e);
-	if (!r && b.bad)
-		r = err_sys(&e, b.bad, "picture");
-	if (r < 0)
-		return cmd_fail(&cmd_topo, &e);
-	return fputs(buf_str(&b), stdout) < 0 ? EXIT_CANNOT_RUN : EXIT_PASSED;
+	return r < 0 ? cmd_fail(&cmd_topo, &e) : cmd_print(&cmd_topo, &b);
 }
 
 static const struct cmd_example topo_examples[] = {

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,21 +101,6 @@ int guest_image_open(const struct guest_spec *spec, struct guest_build *ret, str
 	return 0;
 }
 
-static int copy_archive(int from, uint64_t size, int to)
-{
-	off_t at = 0;
-
-	while ((uint64_t)at < size) {
-		ssize_t n = sendfile(to, from, &at, (size_t)MIN(size - (uint64_t)at, 1ull << 30));
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return -ENODATA;
-	}
-	return 0;
-}
-
 int guest_image_take(int fd, uint64_t size, struct guest_build *ret, struct err *e)
 {
 	uint64_t from = now_ns();
@@ -124,7 +108,7 @@ int guest_image_take(int fd, uint64_t size, struct guest_build *ret, struct err 
 
 	if (own < 0)
 		return own;
-	int r = copy_archive(fd, size, own);
+	int r = copy_front(fd, own, size);
 	if (r < 0)
 		return err_sys(e, r, "guest archive: copying");
 	*ret = (struct guest_build){ .fd = hand_over_fd(&own),

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,21 +122,6 @@ int part_fetch(const char *dir, const char *request, int fd, struct part_hit *re
 	return r;
 }
 
-static int copy_whole(int from, int to, uint64_t size)
-{
-	off_t at = 0;
-
-	while ((uint64_t)at < size) {
-		ssize_t n = sendfile(to, from, &at, (size_t)MIN(size - (uint64_t)at, 1ull << 30));
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return -ENODATA;
-	}
-	return 0;
-}
-
 /* An unnamed file never stays behind, whatever happens to us; a name appears when it is whole. */
 static int publish(int dir, int file, const char *name)
 {
@@ -163,7 +147,7 @@ static int store_file(int dir, const char *name, const struct buf *text, int fd,
 
 	if (file < 0)
 		return -errno;
-	int r = text ? write_full(file, text->at, text->len) : copy_whole(fd, file, size);
+	int r = text ? write_full(file, text->at, text->len) : copy_front(fd, file, size);
 	return r ? r : publish(dir, file, name);
 }
 
