@@ -327,7 +327,7 @@ void watch_link_closed(struct watch *w, uint64_t now)
 {
 	if (w->phase != WATCH_OVER && !w->have_exit)
 		watch_blame(w, CAUSE_LINK_LOST, "the link to the guest was lost %.1f s after start",
-			    seconds(age(w, now)));
+			    seconds(age(w, w->limits.virtual_time ? w->clock : now)));
 }
 
 /* ---- the end of the machine ---- */
@@ -455,6 +455,12 @@ uint64_t watch_deadline(const struct watch *w)
 	return w->panic[0] ? MIN(end, w->last_frame_at + 2 * w->limits.stop) : end;
 }
 
+/* In virtual time how far beyond its limit a phase was seen is chance, and not told. */
+static uint64_t overdue(const struct watch *w, uint64_t from, uint64_t limit, uint64_t now)
+{
+	return w->limits.virtual_time ? limit : since(from, now);
+}
+
 static void blame_phase(struct watch *w, uint64_t now)
 {
 	char words[320];
@@ -470,11 +476,11 @@ static void blame_phase(struct watch *w, uint64_t now)
 		break;
 	case WATCH_ATTACHING:
 		watch_blame(w, CAUSE_SCHED_NO_ATTACH, "the scheduler did not attach within %.1f s",
-			    seconds(since(w->sched_at, now)));
+			    seconds(overdue(w, w->sched_at, w->limits.attach, now)));
 		break;
 	case WATCH_BODY:
 		watch_blame(w, CAUSE_TIMEOUT, "still running after %.1f s, its time limit",
-			    seconds(since(w->body_at, now)));
+			    seconds(overdue(w, w->body_at, w->limits.body, now)));
 		break;
 	case WATCH_ENDING:
 	case WATCH_OVER:
@@ -493,10 +499,10 @@ enum watch_action watch_tick(struct watch *w, uint64_t now)
 		return WATCH_GO_ON;
 	if (w->stop_asked_at)
 		return WATCH_KILL;
-	if (now >= silence_end(w)) {
+	/* Of two limits that have passed, the first one counts. */
+	if (now >= silence_end(w) && silence_end(w) <= phase_end(w)) {
 		watch_blame(w, CAUSE_GUEST_HANG, "the guest hangs: no sign of life for %.1f s",
-			    seconds(w->limits.virtual_time ? w->limits.silence
-							   : now - w->last_frame_at));
+			    seconds(overdue(w, w->last_frame_at, w->limits.silence, now)));
 		return WATCH_KILL;
 	}
 	blame_phase(w, now);

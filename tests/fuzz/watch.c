@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A hostile guest: its console, its frames and what they carry, up to the verdict. */
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -33,28 +34,61 @@ static void parse_alone(const char *text, size_t len)
 }
 
 /* Bytes by turns for the console and the link, in runs whose length the first byte gives. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static size_t feed_bytes(struct watch *w, const uint8_t *data, size_t size, size_t turn,
+			 uint64_t now)
 {
-	struct watch_limits limits = watch_default_limits(4, true, false);
+	size_t n = MIN((size_t)data[0] + 1, size);
+
+	if (turn % 2)
+		watch_console(w, data, n, now);
+	else
+		watch_link(w, data, n, now);
+	return n;
+}
+
+/* A whole frame: type, length and payload, again without the checksum in the way. */
+static size_t feed_frame(struct watch *w, const uint8_t *data, size_t size, size_t turn,
+			 uint64_t now)
+{
+	size_t n = size > 1 ? MIN((size_t)data[1], size - 2) : 0;
+	struct buf b = { 0 };
+	uint32_t seq = (uint32_t)turn;
+
+	frame_put(&b, &seq, data[0], data + MIN(size, 2u), n);
+	watch_link(w, b.at, b.len, now);
+	buf_fini(&b);
+	return MIN(size, n + 2);
+}
+
+static void play(const uint8_t *data, size_t size, bool frames, bool virtual_time)
+{
+	struct watch_limits limits = watch_default_limits(4, true, virtual_time);
 	struct vm_stop stop = { .kind = VM_STOP_POWEROFF };
 	struct watch w;
-	uint64_t now = 1;
+	uint64_t now = 1, clock = 0;
 
-	parse_alone((const char *)data, size);
 	limits.test_mode = true;
 	watch_init(&w, &limits, now);
 	for (size_t at = 0, turn = 0; at < size; turn++) {
-		size_t n = MIN((size_t)data[at] + 1, size - at);
-		if (turn % 2)
-			watch_console(&w, data + at, n, now);
-		else
-			watch_link(&w, data + at, n, now);
+		at += (frames ? feed_frame : feed_bytes)(&w, data + at, size - at, turn, now);
 		now += 100000000;
-		watch_tick(&w, now);
-		at += n;
+		assert(w.clock >= clock && w.clock < UINT64_C(1) << 60);
+		clock = w.clock;
+		if (virtual_time)
+			assert(w.last_frame_at <= MAX(clock, 1u) &&
+			       watch_deadline(&w) >= limits.attach);
+		watch_tick(&w, virtual_time ? clock : now);
 	}
 	watch_stopped(&w, &stop, now);
+	assert(w.over_at == (virtual_time ? w.clock : now));
 	judge(&w);
 	watch_fini(&w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	parse_alone((const char *)data, size);
+	for (int how = 0; how < 4; how++)
+		play(data, size, how & 1, how & 2);
 	return 0;
 }

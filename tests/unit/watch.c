@@ -291,27 +291,6 @@ TEST(a_lost_link_is_named)
 	play_end(&p);
 }
 
-/* The guest's clock is the only one, it begins at 0, and before its first word nobody knows it. */
-TEST(in_virtual_time_the_guest_tells_the_times)
-{
-	struct watch_limits l = limits;
-	struct hello_msg m = { .frame_version = FRAME_VERSION, .mono_ns = 2 * SEC };
-
-	l.virtual_time = true;
-	for (int said = 0; said < 2; said++) {
-		struct play p = { 0 };
-
-		watch_init(&p.w, &l, 0);
-		if (said)
-			frame_at(&p, 7, FRAME_HELLO, &m, sizeof(m));
-		stop_at(&p, 8, VM_STOP_RESET, "");
-		expect(&p, VERDICT_FAIL, said ? CAUSE_GUEST_REBOOT : CAUSE_BOOT_FAILED,
-		       said ? "reset itself" : "the guest ended without reaching init");
-		assert_int_equal(p.r.times.boot, said ? 2 * SEC : 0);
-		play_end(&p);
-	}
-}
-
 TEST(schedulers_that_end_are_told_apart)
 {
 	static const struct {
