@@ -49,8 +49,8 @@ struct guestcmd_args {
 		OPT(args, guest.sysroot, "where the guest's shared libraries are", .arg = "DIR", \
 		    .complete = COMPLETE_DIR), \
 		OPT(args, guest.timeout, "end the guest after this time"), \
-		OPT(args, guest.verbose, "show the kernel's console, and what to replay it by", \
-		    'v')
+		OPT(args, guest.verbose, "show the kernel's console", 'v', \
+		    .more = "And, of a run in virtual time, what to replay it by.")
 
 /* Everything a session of this kind needs; owns what it points to. */
 struct guestcmd {
