@@ -105,8 +105,10 @@ static int drop_object(void *ctx, const struct tree_file *f, struct err *e)
 	struct sweep *s = ctx;
 	struct stat st;
 
-	if (bsearch(f->name, s->named.at, s->named.nr, sizeof(*s->named.at), by_name) ||
-	    lstat(f->path, &st) < 0)
+	if (s->named.nr &&
+	    bsearch(f->name, s->named.at, s->named.nr, sizeof(*s->named.at), by_name))
+		return 0;
+	if (lstat(f->path, &st) < 0)
 		return 0;
 	if (!s->how->dry_run && unlink(f->path) < 0 && errno != ENOENT)
 		return err_sys(e, -errno, "%s", f->path);

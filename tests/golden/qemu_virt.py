@@ -34,7 +34,8 @@ def devices(dtb):
                  for k, v in props.items() if v.startswith("<")}
         if props.get("device_type") == '"cpu"':
             cpus += cells["reg"]
-        kind = props.get("compatible", '""').strip('"').split("\\0")[0]
+        # of several dtc 1.6 makes "a\0b", dtc 1.7 "a", "b"
+        kind = re.match(r'"?((?:[^"\\])*)', props.get("compatible", "")).group(1)
         if kind in DEVICES:
             found[(kind, tuple(cells.get("reg", [])[:2]))] = {p: cells.get(p) for p in DEVICES[kind]}
     return found, sorted(cpus)

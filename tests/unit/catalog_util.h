@@ -20,7 +20,8 @@ void put_image(const char *dir, const char *name, const char *version, unsigned 
 void put_image_gz(const char *dir, const char *name, const char *version, unsigned seed);
 
 struct catalog *open_cache(const char *dir);
-size_t nr_names(const char *dir); /* in a directory, without dot files */
+void set_cache_modes(const char *cache, mode_t mode); /* of it and its folders */
+size_t nr_names(const char *dir);		      /* in a directory, without dot files */
 bool exists(const char *path);
 
 /* Runs @fn in a child process and returns its exit status, or 128 + signal. */
