@@ -186,6 +186,7 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 
 	switch (ev->kind) {
 	case VM_EVENT_NONE:
+		s->unread = false;
 		return 0;
 	case VM_EVENT_CONSOLE:
 		watch_console(&s->watch, ev->data, ev->len, now);
@@ -250,8 +251,7 @@ static uint64_t next_deadline(const struct session *s)
 	uint64_t end = watch_deadline(&s->watch);
 
 	if (in_virtual_time(s))
-		return s->pulse.ask_at;
-
+		return s->unread ? 0 : s->pulse.ask_at;
 	if (s->watch.load_began && !s->watch.load_over && s->watch.phase == WATCH_BODY)
 		end = MIN(end, s->stalls->last_at + STALL_INTERVAL_NS);
 	return end;
@@ -264,7 +264,7 @@ static uint64_t vcpu_time(struct session *s)
 	uint64_t sum = 0;
 
 	if (vm_stats(s->vm, &st, NULL) < 0)
-		return 0;
+		return now_ns(); /* what is not known is not idle */
 	for (uint32_t i = 0; i < st.nr_vcpus; i++)
 		sum += st.vcpu[i].run_ns + st.vcpu[i].wait_ns;
 	return sum;
@@ -277,13 +277,17 @@ static void feel_pulse(struct session *s)
 	uint64_t guest_ns;
 	int r = vm_clock(s->vm, &guest_ns, &why);
 
-	if (r == -ESRCH) /* it is gone: vm_next() will say how */
+	if (r == -ESRCH) { /* it is gone: vm_next() will say how */
+		s->pulse.ask_at = now_ns() + PULSE_ASK_NS;
 		return;
+	}
 	if (r < 0) {
 		watch_give_up(&s->watch, CAUSE_EMULATOR_HUNG, why.text);
 		vm_kill(s->vm);
 		return;
 	}
+	/* Who talks faster than is read has been listened to since the last time. */
+	s->unread = !s->unread;
 	switch (pulse_look(&s->pulse, guest_ns, vcpu_time(s), now_ns())) {
 	case PULSE_BEATS:
 		return;
@@ -299,7 +303,10 @@ static void feel_pulse(struct session *s)
 	vm_kill(s->vm);
 }
 
-/* The time that limits are measured in. */
+/*
+ * The time that limits are measured in. A clock that was read may be far ahead of what the guest said
+ * last, if we were the ones that did not run; so it counts once all that was said before it is read.
+ */
 static uint64_t watch_time(struct session *s, uint64_t now)
 {
 	if (!in_virtual_time(s))
@@ -307,7 +314,7 @@ static uint64_t watch_time(struct session *s, uint64_t now)
 	pulse_news(&s->pulse, s->watch.clock, now);
 	if (now >= s->pulse.ask_at && s->watch.phase != WATCH_OVER)
 		feel_pulse(s);
-	return s->pulse.guest_ns;
+	return s->unread ? s->watch.clock : s->pulse.guest_ns;
 }
 
 static int watch_guest(struct session *s, struct err *e)

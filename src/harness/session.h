@@ -61,6 +61,7 @@ struct session {
 	bool input_open;
 	struct stall_meter *stalls; /* real time: what the host did to the guest */
 	struct pulse pulse;	    /* virtual time: whether it passes */
+	bool unread; /* the guest's clock was read, not yet all that it said before */
 };
 
 /* What the guest process itself ended with, for `ktstr run`. */
