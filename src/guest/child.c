@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -60,7 +61,7 @@ static _Noreturn void become(const struct spawn *s)
 		s->first();
 	if (!s->argv)
 		_exit(0);
-	environ = (char **)s->env;
+	environ = (char **)(uintptr_t)s->env;
 	if (s->path)
 		execv(s->path, s->argv);
 	else

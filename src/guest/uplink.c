@@ -12,6 +12,7 @@
 #include "abi/job.h"
 #include "base/err.h"
 #include "base/io.h"
+#include "base/scoped.h"
 #include "guest/port.h"
 
 void uplink_fini(struct uplink *u)
@@ -69,7 +70,7 @@ void uplink_stage(struct uplink *u, uint32_t stage)
 
 void uplink_text(struct uplink *u, uint16_t type, const char *text)
 {
-	uplink_send(u, type, text, strnlen(text, FRAME_MAX_PAYLOAD));
+	uplink_send(u, type, text, MIN(strlen(text), FRAME_MAX_PAYLOAD));
 }
 
 void uplink_note(struct uplink *u, const char *fmt, ...)

@@ -8,7 +8,9 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "cli/cmd.h"
+#include "cli/common.h"
 #include "cli/opt.h"
+#include "vm/pace.h"
 
 struct inner {
 	const char *kernel;
@@ -228,6 +230,48 @@ TEST(the_tables_of_all_commands_are_sound)
 {
 	assert_non_null(cmd_list[0]);
 	check_list(cmd_list);
+}
+
+/* ---- --rate and --turn ---- */
+
+TEST(rates_and_turns_become_a_wish)
+{
+	static const uint32_t mips[] = { 1000, 500, 250, 125, 62, 31, 15 };
+	const struct opt_u32 none = { 0 }, turn = { 400, true }, zero = { 0, true };
+	struct pace_wish w;
+	struct err e;
+
+	assert_int_equal(common_pace(&none, &none, &w, &e), 0);
+	assert_false(w.have_rate || w.have_turn);
+	for (uint32_t i = 0; i < ARRAY_SIZE(mips); i++) {
+		const struct opt_u32 rate = { mips[i], true };
+
+		assert_int_equal(common_pace(&rate, &none, &w, &e), 0);
+		assert_true(w.have_rate && !w.have_turn);
+		assert_int_equal(w.pace.rate_shift, i);
+	}
+	assert_int_equal(common_pace(&none, &turn, &w, &e), 0);
+	assert_true(!w.have_rate && w.have_turn);
+	assert_int_equal(w.pace.turn_us, 400);
+	assert_int_equal(common_pace(&none, &zero, &w, &e), 0);
+	assert_true(w.have_turn && !w.pace.turn_us);
+}
+
+TEST(rates_and_turns_out_of_range_are_refused_with_what_there_is)
+{
+	const struct opt_u32 none = { 0 }, rate = { 300, true }, zero = { 0, true };
+	const struct opt_u32 longest = { PACE_TURN_MAX_US, true };
+	const struct opt_u32 longer = { PACE_TURN_MAX_US + 1, true };
+	struct pace_wish w;
+	struct err e;
+
+	assert_int_equal(common_pace(&rate, &none, &w, &e), -EINVAL);
+	assert_string_equal(e.text, "--rate 300: there are 1000, 500, 250, 125, 62, 31 and 15 "
+				    "million instructions per second");
+	assert_int_equal(common_pace(&zero, &none, &w, &e), -EINVAL);
+	assert_int_equal(common_pace(&none, &longest, &w, &e), 0);
+	assert_int_equal(common_pace(&none, &longer, &w, &e), -EINVAL);
+	assert_string_equal(e.text, "--turn 10001: the longest turn is 10000 us");
 }
 
 UNIT_MAIN(NULL, NULL)

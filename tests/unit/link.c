@@ -217,6 +217,40 @@ TEST(a_job_survives_writing_and_parsing)
 	assert_string_equal(buf_str(&b), text);
 }
 
+TEST(only_the_word_virtual_makes_a_job_one_in_virtual_time)
+{
+	static const struct {
+		const char *text;
+		bool is;
+	} row[] = {
+		{ "job=1\n", false },
+		{ "job=1\ntime=virtual\n", true },
+		{ "job=1\ntime=\n", false },
+		{ "job=1\ntime=real\n", false },
+		{ "job=1\ntime=virtual \n", false },
+		{ "job=1\ntime=Virtual\n", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		SCOPED(job_fini) struct job j = { 0 };
+
+		assert_int_equal(job_parse(row[i].text, strlen(row[i].text), &j, NULL), 0);
+		assert_int_equal(job_in_virtual_time(&j), row[i].is);
+	}
+}
+
+TEST(numbers_in_a_job_have_the_width_asked_for)
+{
+	SCOPED(job_fini) struct job j = { 0 };
+
+	assert_int_equal(job_set_number(&j.events, 0, 7), 0);
+	assert_string_equal(j.events, "7");
+	assert_int_equal(job_set_number(&j.events, 20, 7), 0);
+	assert_string_equal(j.events, "00000000000000000007");
+	assert_int_equal(job_set_number(&j.events, 20, UINT64_MAX), 0);
+	assert_string_equal(j.events, "18446744073709551615");
+}
+
 TEST(a_bad_job_names_line_and_key_and_leaves_the_result_alone)
 {
 	static const struct {
