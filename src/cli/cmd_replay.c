@@ -11,7 +11,6 @@
 
 #include "base/err.h"
 #include "base/io.h"
-#include "base/term.h"
 #include "cli/cmd.h"
 #include "cli/common.h"
 #include "cli/table.h"

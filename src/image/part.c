@@ -16,7 +16,6 @@
 #include "base/io.h"
 #include "image/decompress.h"
 #include "image/guest.h"
-#include "image/part_name.h"
 #include "image/part_plan.h"
 #include "image/plan.h"
 

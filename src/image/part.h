@@ -17,8 +17,12 @@ struct guest_plan;
 
 #define PART_NAME_LEN 64
 
-/* The name of a request: everything that the caller and this build decide. */
+/* The name of a request: everything that the caller and this build decide. @ret has space for
+ * PART_NAME_LEN + 1 bytes. */
 int part_request(const struct guest_spec *spec, const char *sysroot, char *ret, struct err *e);
+
+/* The name of an archive: its contents decide. */
+void part_archive_name(const struct guest_plan *p, char *ret);
 
 struct part_hit {
 	struct pack_result sum;

@@ -11,7 +11,6 @@
 #include "image/decompress.h"
 #include "image/guest.h"
 #include "image/part.h"
-#include "image/part_name.h"
 #include "image/plan.h"
 
 /* Change it whenever the same inputs would give another archive or another plan. */

@@ -3,7 +3,6 @@
 #include "unit.h"
 
 #include <errno.h>
-#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/io.h"
