@@ -22,7 +22,6 @@ enum { /* third cell */
        IRQ_LEVEL_HIGH = 4,
 };
 enum { /* private interrupts, the same on every machine with a GIC (Arm BSA) */
-       PPI_PMU = 7,
        PPI_TIMER_HYP = 10,
        PPI_TIMER_VIRT = 11,
        PPI_TIMER_SECURE = 13,
