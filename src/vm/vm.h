@@ -16,6 +16,7 @@
 #include "machine/arch.h"
 #include "machine/topology.h"
 #include "vm/pace.h"
+#include "vm/pin.h"
 
 enum vm_accel {
 	VM_ACCEL_AUTO,
@@ -58,6 +59,7 @@ struct vm_config {
 	 * none.
 	 */
 	uint64_t freeze_at;
+	const struct vm_placement *place; /* borrowed for the machine's life; NULL = anywhere */
 	const char *
 		gdb_path; /* socket, made here, where a gdb may come to a frozen machine; NULL = none */
 };
@@ -146,6 +148,7 @@ struct vm_backend {
 struct vm {
 	const struct vm_backend *ops;
 	struct vm_about about;
+	struct pin_warnings warnings; /* what of vm_config.place this host could not do */
 };
 
 /*
