@@ -24,12 +24,17 @@ struct fdt_board {
 	const struct board *board;
 	struct topology topo;
 	uint64_t memory_bytes;
-	const char *bootargs; /* NULL: whoever loads the tree adds them */
+	uint64_t memory_end;   /* what /memory stops at, place.pvtime.base; 0: the end of it all */
+	const char *bootargs;  /* NULL: whoever loads the tree adds them */
+	uint32_t bootargs_max; /* what the kernel reads of them; 0: what all have read so far */
 	uint64_t initrd_start;
 	uint64_t initrd_end; /* behind the last byte; equal: none, or added by the loader */
 	uint64_t seed;	     /* what the seeds in chosen derive from */
 	bool kaslr;	     /* a kaslr-seed: a moved kernel, and with it page table isolation */
-	uint32_t nr_virtio_mmio; /* slots in use, from the first one on */
+	bool pmu;
+	uint32_t virtio_slots; /* bit N: something is in slot N */
+	uint64_t clidr;	       /* CLIDR_EL1 as the CPUs have it; 0: QEMU's neoverse-n1 */
+	const uint64_t *mpidr; /* of each CPU, borrowed; NULL: topo_mpidr() */
 };
 
 /* Appends the blob. -EINVAL names what the board has no room for. */

@@ -12,7 +12,7 @@
 int main(int argc, char **argv)
 {
 	SCOPED(buf_fini) struct buf out = { 0 };
-	struct fdt_board b = { .board = &board_qemu_virt, .seed = 1 };
+	struct fdt_board b = { .board = &board_qemu_virt, .seed = 1, .pmu = true };
 	struct err e = { 0 };
 
 	if (argc != 3 || topo_parse(argv[1], &b.topo, &e) < 0) {
@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 		b.initrd_start = 0x48000000;
 		b.initrd_end = 0x48001234;
 		b.kaslr = true;
-		b.nr_virtio_mmio = b.board->part[PART_VIRTIO_MMIO].nr;
+		b.virtio_slots = UINT32_MAX;
 	}
 	if (fdt_describe_arm64(&b, &out, &e) < 0) {
 		fprintf(stderr, "emit_fdt: %s\n", e.text);

@@ -11,50 +11,15 @@
 #include "machine/fdt_arm64.h"
 #include "machine/memmap.h"
 
+#include "fdt_read.h"
+
 static struct fdt_board board_of(const char *shape)
 {
-	struct fdt_board b = { .board = &board_qemu_virt, .seed = 1 };
+	struct fdt_board b = { .board = &board_qemu_virt, .seed = 1, .pmu = true };
 
 	assert_int_equal(topo_parse(shape, &b.topo, NULL), 0);
 	b.memory_bytes = (uint64_t)topo_default_memory_mib(&b.topo) << 20;
 	return b;
-}
-
-static uint32_t cell(const void *fdt, int node, const char *name, size_t i)
-{
-	int len;
-	const fdt32_t *p = fdt_getprop(fdt, node, name, &len);
-
-	assert_non_null(p);
-	assert_true((size_t)len >= (i + 1) * sizeof(*p));
-	return fdt32_to_cpu(p[i]);
-}
-
-static uint64_t pair(const void *fdt, int node, const char *name, size_t i)
-{
-	return (uint64_t)cell(fdt, node, name, 2 * i) << 32 | cell(fdt, node, name, 2 * i + 1);
-}
-
-static int __attribute__((format(printf, 2, 3))) node_at(const void *fdt, const char *fmt, ...)
-{
-	char path[96];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(path, sizeof(path), fmt, ap);
-	va_end(ap);
-	int node = fdt_path_offset(fdt, path);
-	if (node < 0)
-		fail_msg("%s: %s", path, fdt_strerror(node));
-	return node;
-}
-
-static int behind(const void *fdt, int node, const char *name)
-{
-	int at = fdt_node_offset_by_phandle(fdt, cell(fdt, node, name, 0));
-
-	assert_true(at >= 0);
-	return at;
 }
 
 /* The phandle of @cpu's cache, checked to be of that level. */
@@ -63,11 +28,12 @@ static uint32_t cache_of(const void *fdt, int cpu, uint32_t level)
 	int node = cpu;
 
 	for (uint32_t l = 2; l <= level; l++)
-		node = behind(fdt, node, "next-level-cache");
-	assert_int_equal(cell(fdt, node, "cache-level", 0), level);
+		node = fdt_read_behind(fdt, node, "next-level-cache");
+	assert_int_equal(fdt_read_cell(fdt, node, "cache-level", 0), level);
 	assert_non_null(fdt_getprop(fdt, node, "cache-unified", NULL));
-	assert_int_equal(cell(fdt, node, "cache-size", 0) % (cell(fdt, node, "cache-sets", 0) *
-							     cell(fdt, node, "cache-line-size", 0)),
+	assert_int_equal(fdt_read_cell(fdt, node, "cache-size", 0) %
+				 (fdt_read_cell(fdt, node, "cache-sets", 0) *
+				  fdt_read_cell(fdt, node, "cache-line-size", 0)),
 			 0);
 	return fdt_get_phandle(fdt, node);
 }
@@ -80,21 +46,22 @@ static void check_map(const void *fdt, const struct topology *t, uint32_t cpu, i
 
 	if (t->threads > 1)
 		snprintf(thread, sizeof(thread), "/thread%u", topo_thread_of(t, cpu));
-	int leaf = node_at(fdt, "/cpus/cpu-map/socket%u/cluster%u/core%u%s", topo_node_of(t, cpu),
-			   topo_llc_of(t, cpu) % llcs, topo_core_of(t, cpu) % t->cores, thread);
-	assert_int_equal(behind(fdt, leaf, "cpu"), node);
+	int leaf = fdt_read_node(fdt, "/cpus/cpu-map/socket%u/cluster%u/core%u%s",
+				 topo_node_of(t, cpu), topo_llc_of(t, cpu) % llcs,
+				 topo_core_of(t, cpu) % t->cores, thread);
+	assert_int_equal(fdt_read_behind(fdt, leaf, "cpu"), node);
 }
 
 static void check_cpus(const void *fdt, const struct topology *t)
 {
 	for (uint32_t a = 0; a < topo_cpus(t); a++) {
-		int cpu = node_at(fdt, "/cpus/cpu@%x", topo_mpidr(t, a));
+		int cpu = fdt_read_node(fdt, "/cpus/cpu@%x", topo_mpidr(t, a));
 
-		assert_int_equal(cell(fdt, cpu, "reg", 0), topo_mpidr(t, a));
-		assert_int_equal(cell(fdt, cpu, "numa-node-id", 0), topo_node_of(t, a));
+		assert_int_equal(fdt_read_cell(fdt, cpu, "reg", 0), topo_mpidr(t, a));
+		assert_int_equal(fdt_read_cell(fdt, cpu, "numa-node-id", 0), topo_node_of(t, a));
 		check_map(fdt, t, a, cpu);
 		for (uint32_t b = 0; b < a; b++) {
-			int other = node_at(fdt, "/cpus/cpu@%x", topo_mpidr(t, b));
+			int other = fdt_read_node(fdt, "/cpus/cpu@%x", topo_mpidr(t, b));
 
 			assert_int_equal(cache_of(fdt, cpu, 2) == cache_of(fdt, other, 2),
 					 topo_core_of(t, a) == topo_core_of(t, b));
@@ -104,35 +71,25 @@ static void check_cpus(const void *fdt, const struct topology *t)
 	}
 }
 
-static uint32_t count_nodes(const void *fdt, int parent, const char *prefix)
-{
-	uint32_t n = 0;
-	int node;
-
-	fdt_for_each_subnode(node, fdt, parent)
-		n += !strncmp(fdt_get_name(fdt, node, NULL), prefix, strlen(prefix));
-	return n;
-}
-
 static void check_nodes(const void *fdt, const struct fdt_board *b)
 {
 	uint64_t next = b->board->part[PART_RAM].base;
-	int map = node_at(fdt, "/distance-map");
+	int map = fdt_read_node(fdt, "/distance-map");
 	uint32_t nodes = b->topo.nodes;
 
-	assert_int_equal(count_nodes(fdt, 0, "memory@"), nodes);
+	assert_int_equal(fdt_read_count(fdt, 0, "memory@"), nodes);
 	for (uint32_t i = 0; i < nodes; i++) {
-		int mem = node_at(fdt, "/memory@%llx", (unsigned long long)next);
+		int mem = fdt_read_node(fdt, "/memory@%llx", (unsigned long long)next);
 
-		assert_int_equal(pair(fdt, mem, "reg", 0), next);
-		assert_int_equal(cell(fdt, mem, "numa-node-id", 0), i);
-		next += pair(fdt, mem, "reg", 1);
+		assert_int_equal(fdt_read_pair(fdt, mem, "reg", 0), next);
+		assert_int_equal(fdt_read_cell(fdt, mem, "numa-node-id", 0), i);
+		next += fdt_read_pair(fdt, mem, "reg", 1);
 		for (uint32_t j = 0; j < nodes; j++) {
 			size_t row = 3 * (i * nodes + j);
 
-			assert_int_equal(cell(fdt, map, "distance-matrix", row), i);
-			assert_int_equal(cell(fdt, map, "distance-matrix", row + 1), j);
-			assert_int_equal(cell(fdt, map, "distance-matrix", row + 2),
+			assert_int_equal(fdt_read_cell(fdt, map, "distance-matrix", row), i);
+			assert_int_equal(fdt_read_cell(fdt, map, "distance-matrix", row + 1), j);
+			assert_int_equal(fdt_read_cell(fdt, map, "distance-matrix", row + 2),
 					 topo_distance(&b->topo, i, j));
 		}
 	}
@@ -150,9 +107,9 @@ TEST(trees_describe_exactly_the_topology)
 
 		assert_int_equal(fdt_describe_arm64(&b, &out, NULL), 0);
 		assert_int_equal(fdt_check_full(out.at, out.len), 0);
-		int cpus = node_at(out.at, "/cpus");
-		assert_int_equal(count_nodes(out.at, cpus, "cpu@"), topo_cpus(&b.topo));
-		assert_int_equal(count_nodes(out.at, cpus, "l3-"), b.topo.llcs);
+		int cpus = fdt_read_node(out.at, "/cpus");
+		assert_int_equal(fdt_read_count(out.at, cpus, "cpu@"), topo_cpus(&b.topo));
+		assert_int_equal(fdt_read_count(out.at, cpus, "l3-"), b.topo.llcs);
 		check_cpus(out.at, &b.topo);
 		check_nodes(out.at, &b);
 	}
@@ -163,15 +120,16 @@ TEST(the_largest_machine_gets_a_whole_tree)
 	SCOPED(buf_fini) struct buf out = { 0 };
 	struct fdt_board b = board_of("64n64l4c2t");
 
-	b.nr_virtio_mmio = 32;
+	b.virtio_slots = UINT32_MAX;
 	assert_int_equal(fdt_describe_arm64(&b, &out, NULL), 0);
 	assert_int_equal(fdt_check_full(out.at, out.len), 0);
 	assert_true(out.len < 2 << 20);
-	assert_int_equal(count_nodes(out.at, node_at(out.at, "/cpus"), "cpu@"), TOPO_MAX_CPUS);
+	assert_int_equal(fdt_read_count(out.at, fdt_read_node(out.at, "/cpus"), "cpu@"),
+			 TOPO_MAX_CPUS);
 	check_nodes(out.at, &b);
-	int gic = node_at(out.at, "/interrupt-controller@8000000");
-	assert_int_equal(cell(out.at, gic, "#redistributor-regions", 0), 2);
-	assert_int_equal(pair(out.at, gic, "reg", 4), 0x4000000000);
+	int gic = fdt_read_node(out.at, "/interrupt-controller@8000000");
+	assert_int_equal(fdt_read_cell(out.at, gic, "#redistributor-regions", 0), 2);
+	assert_int_equal(fdt_read_pair(out.at, gic, "reg", 4), 0x4000000000);
 }
 
 TEST(what_was_not_asked_for_is_not_there)
@@ -180,14 +138,15 @@ TEST(what_was_not_asked_for_is_not_there)
 	struct fdt_board b = board_of("1n1l1c1t");
 
 	assert_int_equal(fdt_describe_arm64(&b, &out, NULL), 0);
-	int chosen = node_at(out.at, "/chosen");
+	int chosen = fdt_read_node(out.at, "/chosen");
 	assert_null(fdt_getprop(out.at, chosen, "bootargs", NULL));
 	assert_null(fdt_getprop(out.at, chosen, "linux,initrd-start", NULL));
 	assert_null(fdt_getprop(out.at, chosen, "kaslr-seed", NULL));
-	assert_int_equal(count_nodes(out.at, 0, "virtio@"), 0);
-	int uart = node_at(out.at, "%s",
-			   (const char *)fdt_getprop(out.at, chosen, "stdout-path", NULL));
-	assert_int_equal(pair(out.at, uart, "reg", 0), b.board->part[PART_UART_PL011].base);
+	assert_int_equal(fdt_read_count(out.at, 0, "virtio@"), 0);
+	int uart = fdt_read_node(out.at, "%s",
+				 (const char *)fdt_getprop(out.at, chosen, "stdout-path", NULL));
+	assert_int_equal(fdt_read_pair(out.at, uart, "reg", 0),
+			 b.board->part[PART_UART_PL011].base);
 }
 
 TEST(what_was_asked_for_is_there)
@@ -198,14 +157,14 @@ TEST(what_was_asked_for_is_there)
 	b.bootargs = "console=ttyAMA0 quiet";
 	b.initrd_start = 0x48000000;
 	b.initrd_end = 0x48000001;
-	b.nr_virtio_mmio = 3;
+	b.virtio_slots = 7;
 	b.kaslr = true;
 	assert_int_equal(fdt_describe_arm64(&b, &out, NULL), 0);
-	int chosen = node_at(out.at, "/chosen");
+	int chosen = fdt_read_node(out.at, "/chosen");
 	assert_string_equal(fdt_getprop(out.at, chosen, "bootargs", NULL), b.bootargs);
-	assert_int_equal(pair(out.at, chosen, "linux,initrd-start", 0), b.initrd_start);
-	assert_int_equal(pair(out.at, chosen, "linux,initrd-end", 0), b.initrd_end);
-	assert_int_equal(count_nodes(out.at, 0, "virtio@"), 3);
+	assert_int_equal(fdt_read_pair(out.at, chosen, "linux,initrd-start", 0), b.initrd_start);
+	assert_int_equal(fdt_read_pair(out.at, chosen, "linux,initrd-end", 0), b.initrd_end);
+	assert_int_equal(fdt_read_count(out.at, 0, "virtio@"), 3);
 }
 
 TEST(seeds_follow_the_run_and_nothing_else)
@@ -222,7 +181,7 @@ TEST(seeds_follow_the_run_and_nothing_else)
 	}
 	assert_int_equal(out[0].len, out[1].len);
 	assert_memory_equal(out[0].at, out[1].at, out[0].len);
-	int chosen = node_at(out[0].at, "/chosen");
+	int chosen = fdt_read_node(out[0].at, "/chosen");
 	assert_memory_not_equal(fdt_getprop(out[0].at, chosen, "rng-seed", NULL),
 				fdt_getprop(out[2].at, chosen, "rng-seed", NULL), 32);
 	assert_memory_not_equal(fdt_getprop(out[0].at, chosen, "kaslr-seed", NULL),
@@ -234,26 +193,37 @@ TEST(seeds_follow_the_run_and_nothing_else)
 TEST(boards_refuse_what_they_have_no_room_for)
 {
 	char long_args[3000];
-	struct fdt_board row[6];
+	struct fdt_board row[8];
 	static const char *const why[] = {
-		"board qemu-virt: 33 virtio devices, room for 32",
+		"board kvm-arm64: virtio slots 0x10, it has 4",
 		"board qemu-virt: 1048576 bytes of memory, 2097152 to 273804165120 fit",
 		"board qemu-virt: 281474976710656 bytes of memory, 2097152 to 273804165120 fit",
 		"kernel command line: 2999 bytes, at most 2047",
 		"topology 1n0l1c1t: LLCs must be at least 1",
 		"kernel command line: 2048 bytes, at most 2047",
+		"board qemu-virt: memory that ends at 0x48000000 leaves none to node 1, which "
+		"begins "
+		"at 0x48000000",
+		"board qemu-virt: CLIDR_EL1 0x1b: level 2 is of type 3, and only unified caches "
+		"can be "
+		"described behind the first level",
 	};
 
 	memset(long_args, 'x', sizeof(long_args));
 	long_args[2999] = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
 		row[i] = board_of("1n1l1c1t");
-	row[0].nr_virtio_mmio = 33;
+	row[0].board = &board_kvm_arm64;
+	row[0].virtio_slots = 0x10;
 	row[1].memory_bytes = 1 << 20;
 	row[2].memory_bytes = 1ull << 48;
 	row[3].bootargs = long_args;
 	row[4].topo.llcs = 0;
 	row[5].bootargs = long_args + 2999 - 2048;
+	row[6].topo.nodes = row[6].topo.llcs = 2;
+	row[6].memory_bytes = 256 << 20;
+	row[6].memory_end = 0x48000000;
+	row[7].clidr = 3 << 3 | 3;
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
 		SCOPED(buf_fini) struct buf out = { 0 };
 		struct err e = { 0 };

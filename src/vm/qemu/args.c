@@ -97,7 +97,8 @@ int qemu_device_tree(const struct qemu_shape *s, struct buf *out, struct err *e)
 		.topo = s->topo,
 		.memory_bytes = s->memory_bytes,
 		.seed = s->seed,
-		.nr_virtio_mmio = 1,
+		.pmu = true,
+		.virtio_slots = 1,
 	};
 
 	return b.board ? fdt_describe_arm64(&b, out, e) : 0;
