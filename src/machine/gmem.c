@@ -27,8 +27,7 @@ void *gmem_at(const struct gmem *m, uint64_t gpa, uint64_t len)
 	return r && len <= left ? r->host + (gpa - r->gpa) : NULL;
 }
 
-/* At most @n bytes at @gpa that are one piece for us too; NULL and 0 where there is no RAM. */
-static uint8_t *piece(const struct gmem *m, uint64_t gpa, size_t n, size_t *ret_n)
+void *gmem_piece(const struct gmem *m, uint64_t gpa, size_t n, size_t *ret_n)
 {
 	uint64_t left;
 	const struct gmem_region *r = region_of(m, gpa, &left);
@@ -42,7 +41,7 @@ static bool is_all_ram(const struct gmem *m, uint64_t gpa, size_t n)
 	size_t len;
 
 	for (; n; gpa += len, n -= len)
-		if (!piece(m, gpa, n, &len))
+		if (!gmem_piece(m, gpa, n, &len))
 			return false;
 	return true;
 }
@@ -55,7 +54,7 @@ bool gmem_read(const struct gmem *m, uint64_t gpa, void *to, size_t n)
 	if (!is_all_ram(m, gpa, n))
 		return false;
 	for (; n; gpa += len, at += len, n -= len) {
-		const uint8_t *from = piece(m, gpa, n, &len);
+		const uint8_t *from = gmem_piece(m, gpa, n, &len);
 
 		memcpy(at, from, len);
 	}
@@ -70,7 +69,7 @@ bool gmem_write(const struct gmem *m, uint64_t gpa, const void *from, size_t n)
 	if (!is_all_ram(m, gpa, n))
 		return false;
 	for (; n; gpa += len, at += len, n -= len) {
-		uint8_t *to = piece(m, gpa, n, &len);
+		uint8_t *to = gmem_piece(m, gpa, n, &len);
 
 		memcpy(to, at, len);
 	}

@@ -25,6 +25,8 @@ struct gmem {
 
 /* NULL unless one region holds all of it; a length of 0 is nowhere. For one function's use only. */
 void *gmem_at(const struct gmem *m, uint64_t gpa, uint64_t len);
+/* At most @n bytes at @gpa that are one piece for us too; NULL and 0 where there is no RAM. */
+void *gmem_piece(const struct gmem *m, uint64_t gpa, size_t n, size_t *ret_n);
 /*
  * Copies; may cross from one region into the next. False: not all of it is RAM, and *to or the
  * guest's memory is as it was.
