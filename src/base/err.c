@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ __attribute__((format(printf, 3, 0))) static void set_text(struct err *e, int co
 							   va_list ap)
 {
 	e->code = code;
+	e->cls = ERR_HARD;
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 }
 
@@ -51,4 +53,25 @@ int err_frame(struct err *e, const char *fmt, ...)
 	size_t n = strlen(e->text);
 	snprintf(e->text + n, sizeof(e->text) - n, ": %s", old);
 	return e->code;
+}
+
+int err_class(struct err *e, enum err_class cls, int code)
+{
+	if (e)
+		e->cls = cls;
+	return code;
+}
+
+enum err_class err_class_of(int code)
+{
+	switch (-code) {
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case EBUSY:
+	case EAGAIN:
+		return ERR_CONTENTION;
+	default:
+		return ERR_HARD;
+	}
 }
