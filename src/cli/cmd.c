@@ -154,7 +154,7 @@ int cmd_run_args(const struct cmd *c, int argc, char **argv)
 		return run_sub(c, argc, argv);
 	void *args = calloc(1, c->args_size + 1);
 	if (!args)
-		return cmd_fail(c, &(struct err){ -ENOMEM, "out of memory" });
+		return cmd_fail(c, &(struct err){ .code = -ENOMEM, .text = "out of memory" });
 	int r = run_parsed(c, argc, argv, args);
 	opt_fini(c->opts, args);
 	free(args);
