@@ -111,13 +111,10 @@ static const char *const marks[] = {
 
 static int create_vm(int kvm)
 {
-	/*
-	 * Without the capability all VMs have 40 bits. Not more where more are offered: the kernel walks
-	 * all of them when the VM goes, with 52 bits for seconds.
-	 */
+	/* without the capability all VMs have 40 bits */
 	int bits = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
 
-	return ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(MIN(MAX(bits, 0), 40)));
+	return ioctl(kvm, KVM_CREATE_VM, KVM_VM_TYPE_ARM_IPA_SIZE(MAX(bits, 0)));
 }
 
 static void fill_memory(uint8_t *mem)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "vm/accel.h"
+#include "vm/kvm/backend.h"
 #include "vm/probe.h"
 #include "vm/qemu/qemu.h"
 
@@ -27,16 +28,57 @@ static int choose_qemu(enum arch a, enum vm_accel wish, enum vm_time time,
 	return accel_choose(a, wish, time, &kvm, about, e);
 }
 
+/* Ours has one half so far, runs in real time, and emulates nothing. */
+static bool kvm_fits(enum arch a, enum vm_accel wish, enum vm_time time, struct probe_result *found)
+{
+	if (a != ARCH_ARM64 || wish == VM_ACCEL_TCG || time == VM_TIME_VIRTUAL)
+		return false;
+	probe_kvm(a, found);
+	return found->state == PROBE_YES;
+}
+
+static void take_kvm(const struct probe_result *found, const struct vm_backend **ret,
+		     struct vm_about *about)
+{
+	*about = (struct vm_about){ .accel = "kvm" };
+	snprintf(about->backend, sizeof(about->backend), "%s", vm_backend_kvm.name);
+	memcpy(about->version, found->version, sizeof(about->version));
+	*ret = &vm_backend_kvm;
+}
+
+static int choose_kvm(enum arch a, enum vm_accel wish, enum vm_time time,
+		      const struct vm_backend **ret, struct vm_about *about, struct err *e)
+{
+	struct probe_result found = { .state = PROBE_YES };
+
+	if (a != ARCH_ARM64)
+		return err_set(e, -ENOTSUP,
+			       "backend kvm: its %s half does not exist yet; use qemu, which takes "
+			       "KVM as accelerator where it works",
+			       arch_names(a)->name);
+	if (kvm_fits(a, wish, time, &found)) {
+		take_kvm(&found, ret, about);
+		return 0;
+	}
+	if (found.state != PROBE_YES)
+		return err_set(e, -ENOTSUP, "backend kvm: %.250s", found.text);
+	return err_set(e, -EINVAL, "backend kvm: cannot %s, only emulation (qemu with tcg) can",
+		       wish == VM_ACCEL_TCG ? "emulate" : "run in virtual time");
+}
+
 int vm_choose(const char *name, enum arch a, enum vm_accel wish, enum vm_time time,
 	      const struct vm_backend **ret, struct vm_about *about, struct err *e)
 {
+	struct probe_result found;
+
 	if (!strcmp(name, "kvm"))
-		return err_set(
-			e, -ENOTSUP,
-			"backend kvm: this version has no VMM of its own yet; use qemu, which "
-			"takes KVM as accelerator where it works");
+		return choose_kvm(a, wish, time, ret, about, e);
 	if (strcmp(name, "auto") != 0 && strcmp(name, "qemu") != 0)
 		return err_set(e, -EINVAL, "backend \"%s\": there are auto, qemu and kvm", name);
+	if (!strcmp(name, "auto") && kvm_fits(a, wish, time, &found)) {
+		take_kvm(&found, ret, about);
+		return 0;
+	}
 	return choose_qemu(a, wish, time, ret, about, e);
 }
 

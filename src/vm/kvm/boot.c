@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "vm/kvm/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/io.h"
+#include "base/scoped.h"
+#include "image/bytes.h"
+#include "machine/fdt_arm64.h"
+#include "machine/gmem.h"
+#include "machine/memmap.h"
+#include "vm/kvm/machine.h"
+#include "vm/vm.h"
+
+/*
+ * The same as on QEMU's board, and for the same reasons (vm/qemu/board.c), but the console. An early
+ * console costs an exit per byte from the first line on; its address is that of the device tree.
+ */
+#define WORDS "console=ttyS0 panic=-1 cryptomgr.notests=1 cma=0"
+
+/* Documentation/arch/arm64/booting.rst */
+#define IMAGE_TEXT_OFFSET 8
+#define IMAGE_SIZE 16
+#define IMAGE_MAGIC 56
+#define IMAGE_HEADER_LEN 64
+
+void boot_cmdline(const struct vm_config *cfg, struct buf *out)
+{
+	buf_puts(out, WORDS);
+	if (cfg->verbose)
+		buf_printf(out, " earlycon=uart8250,mmio,0x%llx",
+			   (unsigned long long)board_at(&board_kvm_arm64, PART_UART_16550, 0));
+	else
+		buf_puts(out, " quiet");
+	if (cfg->cmdline && *cfg->cmdline)
+		buf_printf(out, " %s", cfg->cmdline);
+}
+
+static int file_len(int fd, const char *what, uint64_t *ret, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "%s", what);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "%s: not a regular file", what);
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+static int read_header(struct boot *b, const char *path, struct err *e)
+{
+	uint8_t header[IMAGE_HEADER_LEN];
+	int r = pread_full(b->kernel, header, sizeof(header), 0);
+
+	if (r == -ENODATA || (!r && memcmp(header + IMAGE_MAGIC, "ARM\x64", 4) != 0))
+		return err_set(e, -ENOEXEC, "kernel %s: not an arm64 Image", path);
+	if (r < 0)
+		return err_sys(e, r, "kernel %s", path);
+	b->want.text_offset = get_le64(header + IMAGE_TEXT_OFFSET);
+	b->want.kernel_size = MAX(get_le64(header + IMAGE_SIZE), b->kernel_len);
+	return 0;
+}
+
+static int open_kernel(struct boot *b, const char *path, struct err *e)
+{
+	b->kernel = open(path, O_RDONLY | O_CLOEXEC);
+	if (b->kernel < 0)
+		return err_sys(e, -errno, "kernel %s", path);
+	int r = file_len(b->kernel, path, &b->kernel_len, e);
+
+	return r < 0 ? r : read_header(b, path, e);
+}
+
+int boot_open(struct boot *b, const struct vm_config *cfg, struct err *e)
+{
+	int r = topo_check(&cfg->topo, e);
+
+	if (!r)
+		r = open_kernel(b, cfg->kernel_path, e);
+	if (!r && cfg->initrd_fd >= 0) {
+		b->initrd = cfg->initrd_fd;
+		r = file_len(b->initrd, "initramfs", &b->initrd_len, e);
+	}
+	if (r < 0)
+		return r;
+	b->want.board = &board_kvm_arm64;
+	b->want.memory_bytes = cfg->memory_bytes;
+	b->want.nr_cpus = topo_cpus(&cfg->topo);
+	b->want.initrd_size = b->initrd_len;
+	b->want.host_page = (uint64_t)sysconf(_SC_PAGESIZE);
+	return place_plan(&b->want, &b->place, e);
+}
+
+void boot_close(struct boot *b)
+{
+	close_fd(&b->kernel);
+}
+
+/* The part of guest memory from @gpa on that is in one piece for us. */
+static void *piece(const struct gmem *m, uint64_t gpa, uint64_t *len)
+{
+	for (uint32_t i = 0; i < m->nr; i++) {
+		const struct gmem_region *r = &m->region[i];
+
+		if (gpa >= r->gpa && gpa - r->gpa < r->len) {
+			*len = MIN(*len, r->len - (gpa - r->gpa));
+			return r->host + (gpa - r->gpa);
+		}
+	}
+	return NULL;
+}
+
+static int copy_in(struct machine *m, uint64_t gpa, int fd, uint64_t len)
+{
+	for (uint64_t off = 0, n; off < len; off += n) {
+		n = len - off;
+		void *to = piece(machine_memory(m), gpa + off, &n);
+		int r = to ? pread_full(fd, to, n, off) : -EFAULT;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * Mapped where that can be: nothing is copied, and what the guest does not change is in the host's
+ * memory once for all guests.
+ */
+static int load(struct machine *m, const struct place_range *at, int fd, uint64_t len,
+		const char *what, struct err *e)
+{
+	if (!m->ram.huge && machine_overlay(m, at->base, fd, 0, len, NULL) == 0)
+		return 0;
+	int r = copy_in(m, at->base, fd, len);
+
+	return r < 0 ? err_sys(e, r, "%s: loading it", what) : 0;
+}
+
+static int describe(const struct boot *b, const struct vm_config *cfg, const struct machine *m,
+		    uint32_t slots, struct buf *dtb, struct err *e)
+{
+	SCOPED(buf_fini) struct buf words = { 0 };
+	uint64_t mpidr[TOPO_MAX_CPUS];
+	struct fdt_board fdt = {
+		.board = &board_kvm_arm64,
+		.topo = cfg->topo,
+		.memory_bytes = cfg->memory_bytes,
+		.memory_end = b->place.pvtime.base,
+		.bootargs_max = board_kvm_arm64.cmdline_max,
+		.initrd_start = b->place.initrd.base,
+		.initrd_end = b->place.initrd.base + b->initrd_len,
+		.seed = cfg->seed,
+		.pmu = m->has_pmu,
+		.virtio_slots = slots,
+		.clidr = m->clidr,
+		.mpidr = mpidr,
+	};
+
+	for (uint32_t cpu = 0; cpu < m->nr_vcpus; cpu++)
+		mpidr[cpu] = machine_mpidr(m, cpu);
+	boot_cmdline(cfg, &words);
+	if (words.bad)
+		return err_sys(e, words.bad, "kernel command line");
+	fdt.bootargs = buf_str(&words);
+	return fdt_describe_arm64(&fdt, dtb, e);
+}
+
+static int put_device_tree(const struct boot *b, const struct vm_config *cfg, struct machine *m,
+			   uint32_t slots, struct err *e)
+{
+	SCOPED(buf_fini) struct buf dtb = { 0 };
+	int r = describe(b, cfg, m, slots, &dtb, e);
+
+	if (r < 0)
+		return r;
+	if (dtb.len > b->place.fdt.end - b->place.fdt.base ||
+	    !gmem_write(machine_memory(m), b->place.fdt.base, dtb.at, dtb.len))
+		return err_set(e, -ENOSPC, "device tree: %zu bytes, there is room for %llu",
+			       dtb.len, (unsigned long long)(b->place.fdt.end - b->place.fdt.base));
+	return 0;
+}
+
+int boot_load(const struct boot *b, const struct vm_config *cfg, struct machine *m, uint32_t slots,
+	      struct err *e)
+{
+	int r = place_seal(&b->want, &b->place, machine_memory(m), e);
+
+	if (!r)
+		r = load(m, &b->place.kernel, b->kernel, b->kernel_len, "kernel", e);
+	if (!r && b->initrd >= 0)
+		r = load(m, &b->place.initrd, b->initrd, b->initrd_len, "initramfs", e);
+	if (!r)
+		r = machine_steal_time(m, b->place.pvtime.base, e);
+	if (!r)
+		r = put_device_tree(b, cfg, m, slots, e);
+	if (!r)
+		r = machine_boot_registers(m, b->place.kernel.base, b->place.fdt.base, e);
+	return r;
+}
