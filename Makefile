@@ -36,10 +36,14 @@ demo: all
 bench: all
 	@tools/bench $(BUILD)
 
+# The tests that take real KVM, in an emulated host of that architecture: docs/lab.md.
+lab: host
+	@tests/lab/lab --arch $(or $(ARCH),arm64) $(BUILD)
+
 format:
 	@tools/check-format --fix
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all host guest setup check demo bench format clean
+.PHONY: all host guest setup check demo bench lab format clean

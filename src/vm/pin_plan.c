@@ -192,16 +192,19 @@ static int choose_llcs(struct planner *p, struct err *e)
 						 l->taken || l->claimed, false };
 	}
 	if (count_fit(p, PIN_NONE, false) < g->llcs)
-		return err_set(e, -ENOSPC,
-			       "performance mode: %s takes %u host cache%s of %u CPUs each; of the "
-			       "%u here, %u will do",
-			       topo_format(g, text, sizeof(text)), g->llcs, g->llcs == 1 ? "" : "s",
-			       g->cores * g->threads, p->h->llcs, count_fit(p, PIN_NONE, false));
+		return err_class(e, ERR_TOPOLOGY,
+				 err_set(e, -ENOSPC,
+					 "performance mode: %s takes %u host cache%s of %u CPUs "
+					 "each; of the "
+					 "%u here %u will do",
+					 topo_format(g, text, sizeof(text)), g->llcs,
+					 g->llcs == 1 ? "" : "s", g->cores * g->threads, p->h->llcs,
+					 count_fit(p, PIN_NONE, false)));
 	if (!choose_by_node(p)) {
 		choose(p, PIN_NONE, p->llc, g->llcs);
 		pin_warn(&p->out->warnings, "nodes",
-			 "guest nodes are not host nodes: %u with %u last-level cache%s each is "
-			 "more than the host has",
+			 "guest nodes are not host nodes: %u with %u last-level cache%s "
+			 "each is more than the host has",
 			 g->nodes, g->llcs / g->nodes, g->llcs == g->nodes ? "" : "s");
 	}
 	return 0;
@@ -339,10 +342,12 @@ static int place_service(struct planner *p, struct err *e)
 	uint32_t i = service_index(p);
 
 	if (i == PIN_NONE)
-		return err_set(e, -ENOSPC,
-			       "performance mode: %u vCPUs take one host CPU more than that, and "
-			       "there are %zu",
-			       p->out->place.nr_vcpus, p->h->nr_cpus);
+		return err_class(
+			e, ERR_TOPOLOGY,
+			err_set(e, -ENOSPC,
+				"performance mode: %u vCPUs take one host CPU more than that, and "
+				"there are %zu",
+				p->out->place.nr_vcpus, p->h->nr_cpus));
 	p->out->place.service = p->h->place[i].cpu;
 	if (!held(p, p->h->place[i].llc))
 		claim(p, p->h->place[i].llc, 1, false);

@@ -234,6 +234,7 @@ TEST(a_host_that_is_too_small_is_told_apart)
 		struct err e = { 0 };
 
 		assert_int_equal(pin_plan_make(&r, &p, &e), -ENOSPC);
+		assert_int_equal(e.cls, ERR_TOPOLOGY);
 		assert_non_null(strstr(e.text, "performance mode: "));
 	}
 }
@@ -339,6 +340,7 @@ TEST(a_cap_beyond_the_host_is_a_mistake)
 
 	host_init(&h, "l3:2 core:4 pu:1");
 	assert_int_equal(pin_plan_make(&r, &p, &e), -EDQUOT);
+	assert_int_equal(e.cls, ERR_HARD);
 	assert_string_equal(e.text, "CPU cap 9: this process may use 8 host CPUs");
 }
 
