@@ -122,21 +122,29 @@ const struct kvm_calls kvm_real = {
 
 int kvm_check(const struct kvm_calls *k, int fd, unsigned int cap)
 {
-	return (int)MAX(kvm_ioctl_n(k, fd, KVM_CHECK_EXTENSION, cap), 0);
+	int r = (int)kvm_ioctl_n(k, fd, KVM_CHECK_EXTENSION, cap);
+
+	return MAX(r, 0);
+}
+
+/* Some answer more than 0 where it only matters that they answer. */
+static int none_positive(long r)
+{
+	return r < 0 ? (int)r : 0;
 }
 
 int kvm_set_attr(const struct kvm_calls *k, int fd, uint32_t group, uint64_t attr, const void *addr)
 {
 	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (uintptr_t)addr };
 
-	return (int)MIN(kvm_ioctl(k, fd, KVM_SET_DEVICE_ATTR, &a), 0);
+	return none_positive(kvm_ioctl(k, fd, KVM_SET_DEVICE_ATTR, &a));
 }
 
 int kvm_has_attr(const struct kvm_calls *k, int fd, uint32_t group, uint64_t attr)
 {
 	struct kvm_device_attr a = { .group = group, .attr = attr };
 
-	return (int)MIN(kvm_ioctl(k, fd, KVM_HAS_DEVICE_ATTR, &a), 0);
+	return none_positive(kvm_ioctl(k, fd, KVM_HAS_DEVICE_ATTR, &a));
 }
 
 int kvm_get_reg(const struct kvm_calls *k, int vcpu, uint64_t id, uint64_t *ret)
@@ -155,7 +163,7 @@ int kvm_set_reg(const struct kvm_calls *k, int vcpu, uint64_t id, uint64_t value
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uintptr_t)&value };
 
-	return (int)MIN(kvm_ioctl(k, vcpu, KVM_SET_ONE_REG, &reg), 0);
+	return none_positive(kvm_ioctl(k, vcpu, KVM_SET_ONE_REG, &reg));
 }
 
 int kvm_fail(struct err *e, int code, const char *fmt, ...)
