@@ -4,7 +4,7 @@ import json, subprocess, sys, time
 
 EXAMPLES = ["churn", "fairness", "topology", "wakeup"]
 SHAPES = ["1n1l2c1t", "1n1l4c1t", "1n2l4c1t"]
-RATES = [1000, 250]
+RATES = [1000, 250, 125]
 TURNS = [0, 100]
 
 

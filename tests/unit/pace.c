@@ -11,7 +11,8 @@ TEST(larger_machines_get_a_higher_rate)
 	static const struct {
 		uint32_t vcpus, mips;
 	} row[] = {
-		{ 1, 250 }, { 4, 250 }, { 5, 500 }, { 8, 500 }, { 9, 1000 }, { 512, 1000 },
+		{ 1, 125 }, { 4, 125 },	 { 5, 250 },   { 8, 250 },
+		{ 9, 500 }, { 16, 500 }, { 17, 1000 }, { 512, 1000 },
 	};
 	const struct pace_wish none = { 0 };
 
@@ -33,7 +34,7 @@ TEST(what_is_wished_for_is_taken_and_only_that)
 	assert_int_equal(p.turn_us, 0);
 	w = (struct pace_wish){ .have_turn = true, .pace = { .rate_shift = 6, .turn_us = 77 } };
 	p = pace_choose(2, &w);
-	assert_int_equal(p.rate_shift, 2);
+	assert_int_equal(p.rate_shift, 3);
 	assert_int_equal(p.turn_us, 77);
 }
 
