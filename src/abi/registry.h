@@ -77,7 +77,7 @@ struct ktstr_test_record {
 	char summary[KTSTR_TEXT_MAX];
 	char scheduler[KTSTR_NAME_MAX];	 /* a KTSTR_SCHEDULER name, "" = EEVDF */
 	char sched_args[KTSTR_ARGS_MAX]; /* appended to the scheduler's own */
-	char topology[KTSTR_TOPO_MAX];	 /* AnBlCcDt or a preset, "" = inherit, then 1n1l2c1t */
+	char topology[KTSTR_TOPO_MAX];	 /* shape or preset (ktstr topo --help), "" = 1n1l2c1t */
 	char expect[KTSTR_TEXT_MAX];	 /* with EXPECT_FAIL: text that the failure must contain */
 	uint32_t flags;			 /* enum ktstr_test_flags */
 	uint32_t memory_mib;		 /* floor */

@@ -84,6 +84,19 @@ static int read_llcs(const char *sysfs, struct shape *s, struct err *e)
 	return 0;
 }
 
+/* Nodes of memory that no CPU is in. */
+static unsigned count_memory_nodes(const char *sysfs, const struct cpuset *with_cpus)
+{
+	char path[LIST_MAX];
+	struct cpuset nodes, rest;
+
+	snprintf(path, sizeof(path), "%s/devices/system/node/has_memory", sysfs);
+	if (read_cpus(path, &nodes) < 0)
+		return 0;
+	rest = cpuset_minus(&nodes, with_cpus);
+	return cpuset_count(&rest);
+}
+
 static int read_nodes(const char *sysfs, struct shape *s, struct err *e)
 {
 	char path[LIST_MAX];
@@ -92,6 +105,7 @@ static int read_nodes(const char *sysfs, struct shape *s, struct err *e)
 	snprintf(path, sizeof(path), "%s/devices/system/node/has_cpu", sysfs);
 	if (read_cpus(path, &nodes) < 0) /* a kernel without NUMA */
 		return add_set(&s->node, &s->nr_nodes, &s->online);
+	s->nr_memory_nodes = count_memory_nodes(sysfs, &nodes);
 	for (unsigned n = 0; n < CPUSET_MAX; n++) {
 		if (!cpuset_has(&nodes, n))
 			continue;
@@ -103,6 +117,21 @@ static int read_nodes(const char *sysfs, struct shape *s, struct err *e)
 			return err_sys(e, r, "%s", path);
 	}
 	return 0;
+}
+
+static void read_capacities(const char *sysfs, struct shape *s)
+{
+	char path[LIST_MAX], text[16];
+	uint32_t v;
+
+	for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++) {
+		snprintf(path, sizeof(path), "%s/devices/system/cpu/cpu%u/cpu_capacity", sysfs,
+			 cpu);
+		if (cpuset_has(&s->online, cpu) &&
+		    read_line_at(AT_FDCWD, path, text, sizeof(text)) >= 0 &&
+		    parse_u32(text, &v) >= 0 && v <= UINT16_MAX)
+			s->capacity[cpu] = (uint16_t)v;
+	}
 }
 
 int shape_read(const char *sysfs, struct shape *ret, struct err *e)
@@ -120,25 +149,86 @@ int shape_read(const char *sysfs, struct shape *ret, struct err *e)
 	r = read_nodes(sysfs, &s, e);
 	if (r < 0)
 		return r;
+	read_capacities(sysfs, &s);
 	*ret = s;
 	s = (struct shape){ 0 };
 	return 0;
 }
 
+#define KINDS_MAX 8
+
+/* The host has checked the text; here it is only taken apart. */
+struct declared {
+	unsigned nodes, llcs, cores, threads, memory_nodes;
+	unsigned nr_kinds, capacity[KINDS_MAX];
+};
+
+static bool parse_kinds(const char *s, struct declared *d)
+{
+	int n;
+
+	for (char before = '@'; *s; before = ':', s += n) {
+		if (*s != before || d->nr_kinds == KINDS_MAX ||
+		    sscanf(s + 1, "%u%n", &d->capacity[d->nr_kinds++], &n) != 1)
+			return false;
+		n++;
+	}
+	return true;
+}
+
+static bool parse_declared(const char *text, struct declared *d)
+{
+	unsigned more;
+	int end = 0, n = 0;
+
+	*d = (struct declared){ 0 };
+	if (sscanf(text, "%un%ul%uc%ut%n", &d->nodes, &d->llcs, &d->cores, &d->threads, &end) !=
+		    4 ||
+	    !end)
+		return false;
+	if (sscanf(text + end, "%um%n", &more, &n) == 1 && n) {
+		d->memory_nodes = more;
+		end += n;
+	}
+	return parse_kinds(text + end, d);
+}
+
+static int check_capacities(const struct shape *s, const struct declared *d, const char *text,
+			    struct err *e)
+{
+	unsigned cores = d->llcs * d->cores;
+
+	if (!d->nr_kinds || cores % d->nr_kinds)
+		return 0;
+	for (unsigned cpu = 0; cpu < cores * d->threads; cpu++) {
+		unsigned want = d->capacity[cpu / d->threads / (cores / d->nr_kinds)];
+
+		if (s->capacity[cpu] != want)
+			return err_set(e, -EINVAL,
+				       "cpu%u has a capacity of %u, which is not the declared %s",
+				       cpu, s->capacity[cpu], text);
+	}
+	return 0;
+}
+
 int shape_check(const struct shape *s, const char *declared, struct err *e)
 {
-	unsigned nodes, llcs, cores, threads, end = 0;
+	struct declared d;
 
-	if (sscanf(declared, "%un%ul%uc%ut%n", &nodes, &llcs, &cores, &threads, (int *)&end) != 4 ||
-	    declared[end])
+	if (!parse_declared(declared, &d))
 		return err_set(e, -EINVAL, "topology %s: not of the form AnBlCcDt", declared);
-	if (nodes == s->nr_nodes && llcs == s->nr_llcs &&
-	    llcs * cores * threads == cpuset_count(&s->online))
-		return 0;
-	return err_set(e, -EINVAL,
-		       "the machine has %u nodes, %u last-level caches and %u CPUs, which is not "
-		       "the declared %s",
-		       s->nr_nodes, s->nr_llcs, cpuset_count(&s->online), declared);
+	if (d.nodes != s->nr_nodes || d.llcs != s->nr_llcs ||
+	    d.llcs * d.cores * d.threads != cpuset_count(&s->online))
+		return err_set(e, -EINVAL,
+			       "the machine has %u nodes, %u last-level caches and %u CPUs, which "
+			       "is not the declared %s",
+			       s->nr_nodes, s->nr_llcs, cpuset_count(&s->online), declared);
+	if (d.memory_nodes != s->nr_memory_nodes)
+		return err_set(e, -EINVAL,
+			       "the machine has %u nodes of memory only, which is not the declared "
+			       "%s",
+			       s->nr_memory_nodes, declared);
+	return check_capacities(s, &d, declared, e);
 }
 
 static int pick(const struct cpuset *sets, unsigned nr, const char *what, const char *number,

@@ -32,9 +32,9 @@ static const struct opt test_opts[] = {
 	    .arg = "GLOB"),
 	OPT(struct test_args, topology, "machine shape instead of what tests declare", 't',
 	    .arg = "TOPOLOGY", .complete = COMPLETE_TOPOLOGY,
-	    .more = "AnBlCcDt (nodes, LLCs in total, cores per LLC, threads per core), the name of "
-		    "a "
-		    "preset, or \"presets\" for every preset that the constraints of a test allow. "
+	    .more = "AnBlCcDt (nodes, LLCs in total, cores per LLC, threads per core; more in "
+		    "ktstr topo --help), the name of a preset, or \"presets\" for every preset "
+		    "that the constraints of a test allow. "
 		    "Repeat for several."),
 	OPT(struct test_args, scheduler, "scheduler instead of what tests declare", 's',
 	    .arg = "CMD",

@@ -48,20 +48,30 @@ static void put_json_shape(const struct topology *t, struct buf *b)
 
 	buf_printf(b,
 		   "\"topology\": \"%s\", \"cpus\": %u, \"nodes\": %u, \"llcs\": %u, "
-		   "\"cores\": %u, \"threads_per_core\": %u, \"memory_mib\": %u",
+		   "\"cores\": %u, \"threads_per_core\": %u, \"memory_nodes\": %u, "
+		   "\"memory_mib\": %u",
 		   topo_format(t, text, sizeof(text)), topo_cpus(t), t->nodes, t->llcs,
-		   t->llcs * t->cores, t->threads, topo_default_memory_mib(t));
+		   t->llcs * t->cores, t->threads, t->memory_nodes, topo_default_memory_mib(t));
 }
 
 static void put_json_distances(const struct topology *t, struct buf *b)
 {
 	buf_puts(b, "\"distances\": [");
-	for (uint32_t i = 0; i < t->nodes; i++) {
+	for (uint32_t i = 0; i < topo_nodes(t); i++) {
 		buf_puts(b, i ? ", [" : "[");
-		for (uint32_t j = 0; j < t->nodes; j++)
+		for (uint32_t j = 0; j < topo_nodes(t); j++)
 			buf_printf(b, "%s%u", j ? ", " : "", topo_distance(t, i, j));
 		buf_putc(b, ']');
 	}
+	buf_putc(b, ']');
+}
+
+/* Of each CPU, in order. */
+static void put_json_capacities(const struct topology *t, struct buf *b)
+{
+	buf_puts(b, "\"capacities\": [");
+	for (uint32_t cpu = 0; cpu < topo_cpus(t); cpu++)
+		buf_printf(b, "%s%u", cpu ? ", " : "", topo_capacity_of(t, cpu));
 	buf_putc(b, ']');
 }
 
@@ -74,6 +84,8 @@ static void json_shape(const struct topology *t, struct buf *b)
 	put_json_shape(t, b);
 	buf_puts(b, ",\n ");
 	put_json_distances(t, b);
+	buf_puts(b, ",\n ");
+	put_json_capacities(t, b);
 	buf_puts(b, ",\n ");
 	put_json_places(place, topo_cpus(t), b);
 	buf_puts(b, "}\n");
@@ -113,7 +125,7 @@ static void draw_shape(const struct topology *t, bool unicode, struct buf *b)
 		   plural(t->nodes), t->llcs, plural(t->llcs), t->cores, plural(t->cores),
 		   t->threads, plural(t->threads), topo_default_memory_mib(t));
 	topo_draw(t, b, (int)term_columns(STDOUT_FILENO), unicode);
-	if (t->nodes > 1)
+	if (topo_nodes(t) > 1)
 		buf_printf(b, "node distance: %u to itself, %u to others\n", topo_distance(t, 0, 0),
 			   topo_distance(t, 0, 1));
 }
@@ -188,6 +200,8 @@ static int topo_main(void *args, int argc, char **argv)
 
 static const struct cmd_example topo_examples[] = {
 	{ "ktstr topo 2n4l8c2t", "2 nodes, 4 LLCs in total, 8 cores per LLC, 2 threads per core" },
+	{ "ktstr topo 1n2l4c1t1m@1024:512",
+	  "a fast LLC and one that can do half as much; a node of memory without CPUs" },
 	{ "ktstr topo numa2-4llc", "a preset" },
 	{ "ktstr topo --host", "this machine" },
 	{ NULL, NULL },
@@ -199,7 +213,10 @@ const struct cmd cmd_topo = {
 	.usage = "[TOPOLOGY]",
 	.about = "Draws a topology: nodes hold last-level caches (LLCs), these hold cores side by "
 		 "side, and the threads of a core stand below each other. Large machines get a "
-		 "line per LLC. CPUs are numbered thread by thread, core by core, LLC by LLC.",
+		 "line per LLC. CPUs are numbered thread by thread, core by core, LLC by LLC. "
+		 "Behind the four numbers there may be nodes of memory without CPUs (1m) and, for "
+		 "arm64, kinds of cores by their capacity (@1024:512), each as many as the other, "
+		 "in the order of their numbers.",
 	.opts = topo_opts,
 	.args_size = sizeof(struct topo_args),
 	.max_args = 1,

@@ -344,10 +344,36 @@ void topo_places(const struct topology *t, struct topo_place *ret)
 		};
 }
 
+/* "4-7": @nr numbers from @first on. */
+static const char *list_of(uint32_t first, uint32_t nr, char *buf, size_t cap)
+{
+	snprintf(buf, cap, nr > 1 ? "%u-%u" : "%u", first, first + nr - 1);
+	return buf;
+}
+
+static void draw_kinds(const struct topology *t, struct buf *out)
+{
+	char list[24];
+
+	for (uint32_t i = 0; i < t->nr_kinds; i++) {
+		uint32_t nr = topo_cpus(t) / t->nr_kinds;
+
+		buf_printf(out, "%s%u on CPU%s %s", i ? ", " : "capacity: ", t->capacity[i],
+			   nr == 1 ? "" : "s", list_of(i * nr, nr, list, sizeof(list)));
+	}
+	if (t->nr_kinds)
+		buf_putc(out, '\n');
+}
+
 void topo_draw(const struct topology *t, struct buf *out, int columns, bool unicode)
 {
 	struct topo_place place[TOPO_MAX_CPUS];
+	char list[24];
 
 	topo_places(t, place);
 	topo_draw_places(place, topo_cpus(t), out, columns, unicode);
+	draw_kinds(t, out);
+	if (t->memory_nodes)
+		buf_printf(out, "memory without CPUs: node%s %s\n", t->memory_nodes == 1 ? "" : "s",
+			   list_of(t->nodes, t->memory_nodes, list, sizeof(list)));
 }

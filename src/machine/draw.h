@@ -24,7 +24,8 @@ void topo_places(const struct topology *t, struct topo_place *ret);
 /*
  * Appends a picture at most @columns wide (less than 40 counts as 40): nodes hold LLCs, LLCs hold
  * cores side by side, the threads of a core stand below each other. Large machines get a line per
- * LLC instead. @unicode: box drawing characters, else ASCII. Trouble sticks in @out.
+ * LLC instead. Below it, what a picture does not show: capacities, nodes of memory only.
+ * @unicode: box drawing characters, else ASCII. Trouble sticks in @out.
  */
 void topo_draw(const struct topology *t, struct buf *out, int columns, bool unicode);
 /* The same for any machine; @place is sorted by node, llc, core, cpu. */

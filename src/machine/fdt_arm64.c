@@ -90,7 +90,7 @@ static void put_memory(struct dt *d, const struct fdt_board *b)
 {
 	uint64_t off, len;
 
-	for (uint32_t node = 0; node < b->topo.nodes; node++) {
+	for (uint32_t node = 0; node < topo_nodes(&b->topo); node++) {
 		topo_node_memory(&b->topo, b->memory_bytes, node, &off, &len);
 		uint64_t base = part(b, PART_RAM)->base + off;
 
@@ -108,8 +108,8 @@ static void put_distances(struct dt *d, const struct topology *t)
 {
 	uint32_t cells[TOPO_MAX_NODES * TOPO_MAX_NODES * 3], *at = cells;
 
-	for (uint32_t i = 0; i < t->nodes; i++) {
-		for (uint32_t j = 0; j < t->nodes; j++) {
+	for (uint32_t i = 0; i < topo_nodes(t); i++) {
+		for (uint32_t j = 0; j < topo_nodes(t); j++) {
 			*at++ = i;
 			*at++ = j;
 			*at++ = topo_distance(t, i, j);
@@ -235,20 +235,21 @@ static void put_virtio(struct dt *d, const struct fdt_board *b)
 static int check_memory(const struct fdt_board *b, struct err *e)
 {
 	const struct board_range *ram = part(b, PART_RAM);
-	uint64_t least = (uint64_t)b->topo.nodes << 21; /* topo_node_memory() deals out 2 MiB */
+	uint64_t least = (uint64_t)topo_nodes(&b->topo)
+			 << 21; /* topo_node_memory() deals out 2 MiB */
 	uint64_t off, len;
 
 	if (b->memory_bytes > ram->size || b->memory_bytes < least)
 		return err_set(e, -EINVAL, "board %s: %llu bytes of memory, %llu to %llu fit",
 			       b->board->name, (unsigned long long)b->memory_bytes,
 			       (unsigned long long)least, (unsigned long long)ram->size);
-	topo_node_memory(&b->topo, b->memory_bytes, b->topo.nodes - 1, &off, &len);
+	topo_node_memory(&b->topo, b->memory_bytes, topo_nodes(&b->topo) - 1, &off, &len);
 	if (b->memory_end && b->memory_end <= ram->base + off)
 		return err_set(e, -EINVAL,
 			       "board %s: memory that ends at 0x%llx leaves none to node %u, which "
 			       "begins at 0x%llx",
-			       b->board->name, (unsigned long long)b->memory_end, b->topo.nodes - 1,
-			       (unsigned long long)(ram->base + off));
+			       b->board->name, (unsigned long long)b->memory_end,
+			       topo_nodes(&b->topo) - 1, (unsigned long long)(ram->base + off));
 	return 0;
 }
 

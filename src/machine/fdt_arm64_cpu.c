@@ -98,6 +98,8 @@ static void put_cpu(struct dt *d, const struct fdt_board *b, uint32_t cpu)
 	dt_put_u32(d, "reg", reg);
 	dt_put_str(d, "enable-method", "psci");
 	dt_put_u32(d, "numa-node-id", topo_node_of(&b->topo, cpu));
+	if (b->topo.nr_kinds)
+		dt_put_u32(d, "capacity-dmips-mhz", topo_capacity_of(&b->topo, cpu));
 	if (l1 & CTYPE_DATA)
 		put_geometry(d, "d-", &caches[1]);
 	if (l1 & CTYPE_INSTRUCTION)

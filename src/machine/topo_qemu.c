@@ -32,7 +32,14 @@ int topo_qemu_check(const struct topology *t, enum arch a, struct err *e)
 	uint32_t last = topo_apic_id(t, topo_cpus(t) - 1);
 	char text[TOPO_TEXT_MAX];
 
-	if (a != ARCH_X86_64 || last <= APIC_ID_LAST)
+	if (a != ARCH_X86_64)
+		return 0;
+	if (t->nr_kinds)
+		return err_set(e, -EINVAL,
+			       "topology %s: on x86_64 no kernel can be told the capacities of its "
+			       "CPUs; arm64 can (--arch arm64)",
+			       topo_format(t, text, sizeof(text)));
+	if (last <= APIC_ID_LAST)
 		return 0;
 	return err_set(e, -ERANGE,
 		       "topology %s: the last CPU has APIC id %u, and QEMU brings up none above %u",
@@ -59,16 +66,18 @@ static void put_node(const struct topology *t, uint32_t node, struct buf *out)
 {
 	uint32_t n = topo_cpus(t) / t->nodes;
 
-	buf_printf(out, "node,nodeid=%u,memdev=mem%u,cpus=%u-%u\n", node, node, node * n,
-		   node * n + n - 1);
+	buf_printf(out, "node,nodeid=%u,memdev=mem%u", node, node);
+	if (node < t->nodes)
+		buf_printf(out, ",cpus=%u-%u", node * n, node * n + n - 1);
+	buf_putc(out, '\n');
 }
 
 void topo_qemu_numa(const struct topology *t, struct buf *out)
 {
-	for (uint32_t node = 0; node < t->nodes; node++)
+	for (uint32_t node = 0; node < topo_nodes(t); node++)
 		put_node(t, node, out);
-	for (uint32_t i = 0; i < t->nodes; i++)
-		for (uint32_t j = 0; j < t->nodes; j++)
+	for (uint32_t i = 0; i < topo_nodes(t); i++)
+		for (uint32_t j = 0; j < topo_nodes(t); j++)
 			if (i != j)
 				buf_printf(out, "dist,src=%u,dst=%u,val=%u\n", i, j,
 					   topo_distance(t, i, j));

@@ -29,7 +29,7 @@ struct buf;
 struct err;
 struct topology;
 
-/* 0, or -ERANGE when QEMU cannot bring up all CPUs of this shape. */
+/* 0, or why QEMU cannot show this shape: -ERANGE, too many CPUs; -EINVAL. */
 int topo_qemu_check(const struct topology *t, enum arch a, struct err *e);
 /* The value of -cpu, under TCG or under QEMU's own use of KVM. */
 const char *topo_qemu_cpu(enum arch a, bool kvm);

@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/scoped.h"
@@ -15,17 +17,23 @@
 
 static_assert(TOPO_MAX_CPUS <= CPUSET_MAX, "a cpuset cannot hold a whole machine");
 
-/* The four numbers of the text form, in their order. */
-static const struct dim {
+/* A number of the text form and the letter behind it. */
+struct dim {
 	char letter;
 	const char *what;
 	size_t offset;
-} dims[] = {
+};
+
+/* The four there always are, in their order. */
+static const struct dim dims[] = {
 	{ 'n', "nodes", offsetof(struct topology, nodes) },
 	{ 'l', "LLCs", offsetof(struct topology, llcs) },
 	{ 'c', "cores per LLC", offsetof(struct topology, cores) },
 	{ 't', "threads per core", offsetof(struct topology, threads) },
 };
+
+static const struct dim memory_dim = { 'm', "memory-only nodes",
+				       offsetof(struct topology, memory_nodes) };
 
 static uint32_t dim_get(const struct topology *t, const struct dim *d)
 {
@@ -39,30 +47,65 @@ static bool fits(const struct topology *t)
 	return n <= TOPO_MAX_CPUS && n * t->threads <= TOPO_MAX_CPUS;
 }
 
-int topo_check(const struct topology *t, struct err *e)
+/* "topology 1n2l": what every message begins with. */
+static const char *name_of(const struct topology *t, char *buf, size_t cap)
 {
-	char text[48]; /* impossible ones may be longer than TOPO_TEXT_MAX */
+	size_t n = (size_t)snprintf(buf, cap, "topology ");
 
-	topo_format(t, text, sizeof(text));
-	for (size_t i = 0; i < ARRAY_SIZE(dims); i++)
-		if (!dim_get(t, &dims[i]))
-			return err_set(e, -EINVAL, "topology %s: %s must be at least 1", text,
-				       dims[i].what);
+	topo_format(t, buf + n, cap - n);
+	return buf;
+}
+
+static int check_nodes(const struct topology *t, const char *name, struct err *e)
+{
 	if (t->llcs % t->nodes)
-		return err_set(e, -EINVAL,
-			       "topology %s: %u LLC%s cannot be split evenly over %u nodes", text,
-			       t->llcs, t->llcs == 1 ? "" : "s", t->nodes);
+		return err_set(e, -EINVAL, "%s: %u LLC%s cannot be split evenly over %u nodes",
+			       name, t->llcs, t->llcs == 1 ? "" : "s", t->nodes);
 	if (!fits(t))
-		return err_set(e, -ERANGE, "topology %s: %u x %u x %u CPUs are more than %u", text,
-			       t->llcs, t->cores, t->threads, TOPO_MAX_CPUS);
-	if (t->nodes > TOPO_MAX_NODES)
-		return err_set(e, -ERANGE, "topology %s: %u nodes are more than %u", text, t->nodes,
-			       TOPO_MAX_NODES);
+		return err_set(e, -ERANGE, "%s: %u x %u x %u CPUs are more than %u", name, t->llcs,
+			       t->cores, t->threads, TOPO_MAX_CPUS);
+	if (t->nodes > TOPO_MAX_NODES || t->memory_nodes > TOPO_MAX_NODES - t->nodes)
+		return err_set(e, -ERANGE, "%s: %llu nodes are more than %u", name,
+			       (unsigned long long)t->nodes + t->memory_nodes, TOPO_MAX_NODES);
 	return 0;
 }
 
-/* "12n": the number and its letter; moves *s behind them. */
-static int take_dim(const char **s, const struct dim *d, uint32_t *ret, const char **why)
+static int check_kinds(const struct topology *t, const char *name, struct err *e)
+{
+	uint32_t cores = t->llcs * t->cores, most = 0;
+
+	if (!t->nr_kinds)
+		return 0;
+	if (t->nr_kinds > TOPO_MAX_KINDS || cores % t->nr_kinds)
+		return err_set(e, -EINVAL, "%s: %u cores cannot be split evenly over %u kinds",
+			       name, cores, t->nr_kinds);
+	for (uint32_t i = 0; i < t->nr_kinds; i++) {
+		if (!t->capacity[i] || t->capacity[i] > TOPO_CAPACITY_MAX)
+			return err_set(e, -ERANGE, "%s: a capacity of %u is not from 1 to %u", name,
+				       t->capacity[i], TOPO_CAPACITY_MAX);
+		most = MAX(most, t->capacity[i]);
+	}
+	if (most != TOPO_CAPACITY_MAX)
+		return err_set(e, -EINVAL,
+			       "%s: the largest capacity has to be %u, because kernels scale it so",
+			       name, TOPO_CAPACITY_MAX);
+	return 0;
+}
+
+int topo_check(const struct topology *t, struct err *e)
+{
+	char name[160]; /* impossible ones may be longer than TOPO_TEXT_MAX */
+
+	name_of(t, name, sizeof(name));
+	for (size_t i = 0; i < ARRAY_SIZE(dims); i++)
+		if (!dim_get(t, &dims[i]))
+			return err_set(e, -EINVAL, "%s: %s must be at least 1", name, dims[i].what);
+	int r = check_nodes(t, name, e);
+	return r ? r : check_kinds(t, name, e);
+}
+
+/* Digits; moves *s behind them, or says why not. */
+static int take_number(const char **s, uint32_t *ret, const char **why)
 {
 	const char *p = *s;
 	uint32_t v = 0;
@@ -74,22 +117,69 @@ static int take_dim(const char **s, const struct dim *d, uint32_t *ret, const ch
 			return -ERANGE;
 		}
 	}
-	if (p == *s || *p != d->letter) {
-		*why = p == *s ? "no number there" : "another letter or none behind the number";
+	if (p == *s) {
+		*why = "no number there";
 		return -EINVAL;
 	}
-	*s = p + 1;
+	*s = p;
 	*ret = v;
 	return 0;
+}
+
+/* "12n": the number and its letter; moves *s behind them. */
+static int take_dim(const char **s, const struct dim *d, struct topology *t, const char **why)
+{
+	uint32_t v;
+	int r = take_number(s, &v, why);
+
+	if (r < 0)
+		return r;
+	if (**s != d->letter) {
+		*why = "another letter or none behind the number";
+		return -EINVAL;
+	}
+	*s += 1;
+	memcpy((char *)t + d->offset, &v, sizeof(v));
+	return 0;
+}
+
+/* "@1024:512", moves *s behind it. */
+static int take_kinds(const char **s, struct topology *t, const char **why)
+{
+	do {
+		*s += 1;
+		if (t->nr_kinds == TOPO_MAX_KINDS) {
+			*why = "more kinds of cores than 8";
+			return -ERANGE;
+		}
+		int r = take_number(s, &t->capacity[t->nr_kinds++], why);
+		if (r < 0)
+			return r;
+	} while (**s == ':');
+	return 0;
+}
+static_assert(TOPO_MAX_KINDS == 8, "the message says another number");
+
+static int take_rest(const char **s, struct topology *t, const char **what, const char **why)
+{
+	int r = 0;
+
+	*what = "memory-only nodes (1m)";
+	if (**s >= '0' && **s <= '9')
+		r = take_dim(s, &memory_dim, t, why);
+	if (r < 0)
+		return r;
+	*what = "capacities (@1024:512)";
+	return **s == '@' ? take_kinds(s, t, why) : 0;
 }
 
 static int parse_shape(const char *text, struct topology *ret, struct err *e)
 {
 	struct topology t = { 0 };
-	const char *s = text, *why;
+	const char *s = text, *why, *what;
 
 	for (size_t i = 0; i < ARRAY_SIZE(dims); i++) {
-		int r = take_dim(&s, &dims[i], (uint32_t *)((char *)&t + dims[i].offset), &why);
+		int r = take_dim(&s, &dims[i], &t, &why);
 
 		if (r < 0)
 			return err_set(e, r,
@@ -97,9 +187,15 @@ static int parse_shape(const char *text, struct topology *ret, struct err *e)
 				       "AnBlCcDt, " TOPO_FORM_HELP,
 				       text, dims[i].what, dims[i].letter, why);
 	}
+	int r = take_rest(&s, &t, &what, &why);
+	if (r < 0)
+		return err_set(e, r, "topology %.64s: %s: %s", text, what, why);
 	if (*s)
-		return err_set(e, -EINVAL, "topology %.64s: nothing may follow the threads", text);
-	int r = topo_check(&t, e);
+		return err_set(e, -EINVAL,
+			       "topology %.64s: only memory-only nodes (1m) and capacities "
+			       "(@1024:512) may follow the threads",
+			       text);
+	r = topo_check(&t, e);
 	if (r < 0)
 		return r;
 	*ret = t;
@@ -117,15 +213,44 @@ int topo_parse(const char *s, struct topology *ret, struct err *e)
 	return 0;
 }
 
+/* Appends to the @n bytes in @buf; more than fits is cut off. */
+static size_t __attribute__((format(printf, 4, 5))) add_text(char *buf, size_t cap, size_t n,
+							     const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int more = vsnprintf(buf + n, cap - n, fmt, ap);
+	va_end(ap);
+	return more < 0 ? n : MIN(n + (size_t)more, cap - 1);
+}
+
 const char *topo_format(const struct topology *t, char *buf, size_t cap)
 {
-	snprintf(buf, cap, "%un%ul%uc%ut", t->nodes, t->llcs, t->cores, t->threads);
+	size_t n = add_text(buf, cap, 0, "%un%ul%uc%ut", t->nodes, t->llcs, t->cores, t->threads);
+
+	if (t->memory_nodes)
+		n = add_text(buf, cap, n, "%um", t->memory_nodes);
+	for (uint32_t i = 0; i < MIN(t->nr_kinds, (uint32_t)TOPO_MAX_KINDS); i++)
+		n = add_text(buf, cap, n, "%c%u", i ? ':' : '@', t->capacity[i]);
 	return buf;
 }
 
 uint32_t topo_cpus(const struct topology *t)
 {
 	return t->llcs * t->cores * t->threads;
+}
+
+uint32_t topo_nodes(const struct topology *t)
+{
+	return t->nodes + t->memory_nodes;
+}
+
+uint32_t topo_capacity_of(const struct topology *t, uint32_t cpu)
+{
+	if (!t->nr_kinds)
+		return TOPO_CAPACITY_MAX;
+	return t->capacity[topo_core_of(t, cpu) / (t->llcs * t->cores / t->nr_kinds)];
 }
 
 uint32_t topo_core_of(const struct topology *t, uint32_t cpu)
@@ -179,16 +304,16 @@ uint32_t topo_distance(const struct topology *t, uint32_t a, uint32_t b)
  */
 uint32_t topo_default_memory_mib(const struct topology *t)
 {
-	uint32_t want = MAX(256 + 8 * topo_cpus(t), 128 * t->nodes);
+	uint32_t want = MAX(256 + 8 * topo_cpus(t), 128 * topo_nodes(t));
 
-	return ALIGN_UP(want, 16 * t->nodes);
+	return ALIGN_UP(want, 16 * topo_nodes(t));
 }
 
 void topo_node_memory(const struct topology *t, uint64_t bytes, uint32_t node, uint64_t *ret_off,
 		      uint64_t *ret_len)
 {
-	uint64_t share = bytes / t->nodes & ~(MEMORY_GRAIN - 1);
+	uint64_t share = bytes / topo_nodes(t) & ~(MEMORY_GRAIN - 1);
 
 	*ret_off = node * share;
-	*ret_len = node + 1 == t->nodes ? bytes - *ret_off : share;
+	*ret_len = node + 1 == topo_nodes(t) ? bytes - *ret_off : share;
 }

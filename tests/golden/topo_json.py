@@ -27,6 +27,15 @@ def check_shape(n, l, c, t):
     assert got["distances"] == [[10 if i == j else 20 for j in range(n)] for i in range(n)], got
 
 
+def check_unequal():
+    got = topo("2n2l2c2t1m@1024:512")
+    check_places(got)
+    assert got["topology"] == "2n2l2c2t1m@1024:512" and got["memory_nodes"] == 1, got
+    assert got["capacities"] == [1024] * 4 + [512] * 4, got
+    assert len(got["distances"]) == 3 and all(len(d) == 3 for d in got["distances"]), got
+
+
+check_unequal()
 for shape in [(1, 1, 1, 1), (2, 4, 2, 2), (3, 3, 1, 3), (64, 64, 4, 2)]:
     check_shape(*shape)
 presets = topo("--presets")

@@ -161,6 +161,42 @@ TEST_WITH(a_skip_is_a_skip, fixture_set_up, fixture_tear_down)
 	assert_string_equal(headline(f), "needs 64 CPUs");
 }
 
+TEST_WITH(unequal_cores_and_memory_are_held_against_what_was_declared, fixture_set_up,
+	  fixture_tear_down)
+{
+	static const struct {
+		const char *declared, *why;
+	} rows[] = {
+		{ "1n2l2c1t1m", "the machine has 0 nodes of memory only, which is not the declared "
+				"1n2l2c1t1m" },
+		{ "1n2l2c1t@1024:512", "cpu2 has a capacity of 1024, which is not the declared "
+				       "1n2l2c1t@1024:512" },
+		{ "1n2l2c1t@", "topology 1n2l2c1t@: not of the form AnBlCcDt" },
+		{ "1n2l2c1t1m@1024x", "topology 1n2l2c1t1m@1024x: not of the form AnBlCcDt" },
+		{ "1n2l2c1t@1:2:3:4:5:6:7:8:9",
+		  "topology 1n2l2c1t@1:2:3:4:5:6:7:8:9: not of the form" },
+		{ "1n2l2c1tx", "topology 1n2l2c1tx: not of the form AnBlCcDt" },
+		{ "1n2l2c1t@1024", NULL },
+	};
+	struct fixture *f = *state;
+	struct shape s;
+
+	assert_int_equal(shape_read(setup_of(f, NULL).sysfs, &s, NULL), 0);
+	for (int cpu = 0; cpu < 4; cpu++)
+		s.capacity[cpu] = 1024;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err e = { 0 };
+
+		assert_int_equal(shape_check(&s, rows[i].declared, &e), rows[i].why ? -EINVAL : 0);
+		if (rows[i].why)
+			assert_non_null(strstr(e.text, rows[i].why));
+	}
+	s.nr_memory_nodes = 1;
+	s.capacity[3] = s.capacity[2] = 512;
+	assert_int_equal(shape_check(&s, "1n2l2c1t1m@1024:512", NULL), 0);
+	shape_fini(&s);
+}
+
 /* --- expectations ------------------------------------------------------------------------- */
 
 TEST_WITH(expectations_show_expression_and_values, fixture_set_up, fixture_tear_down)

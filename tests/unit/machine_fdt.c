@@ -59,6 +59,11 @@ static void check_cpus(const void *fdt, const struct topology *t)
 
 		assert_int_equal(fdt_read_cell(fdt, cpu, "reg", 0), topo_mpidr(t, a));
 		assert_int_equal(fdt_read_cell(fdt, cpu, "numa-node-id", 0), topo_node_of(t, a));
+		if (t->nr_kinds)
+			assert_int_equal(fdt_read_cell(fdt, cpu, "capacity-dmips-mhz", 0),
+					 topo_capacity_of(t, a));
+		else
+			assert_null(fdt_getprop(fdt, cpu, "capacity-dmips-mhz", NULL));
 		check_map(fdt, t, a, cpu);
 		for (uint32_t b = 0; b < a; b++) {
 			int other = fdt_read_node(fdt, "/cpus/cpu@%x", topo_mpidr(t, b));
@@ -75,7 +80,7 @@ static void check_nodes(const void *fdt, const struct fdt_board *b)
 {
 	uint64_t next = b->board->part[PART_RAM].base;
 	int map = fdt_read_node(fdt, "/distance-map");
-	uint32_t nodes = b->topo.nodes;
+	uint32_t nodes = topo_nodes(&b->topo);
 
 	assert_int_equal(fdt_read_count(fdt, 0, "memory@"), nodes);
 	for (uint32_t i = 0; i < nodes; i++) {
@@ -98,12 +103,17 @@ static void check_nodes(const void *fdt, const struct fdt_board *b)
 
 TEST(trees_describe_exactly_the_topology)
 {
-	static const char *const shapes[] = { "1n1l1c1t", "1n2l2c2t", "2n2l2c1t", "2n4l2c2t",
-					      "1n3l1c1t", "4n8l2c1t", "3n3l3c3t", "1n2l20c1t" };
+	static const char *const shapes[] = {
+		"1n1l1c1t", "1n2l2c2t",	 "2n2l2c1t",
+		"2n4l2c2t", "1n3l1c1t",	 "4n8l2c1t",
+		"3n3l3c3t", "1n2l20c1t", "2n2l2c2t2m@1024:512:700:1"
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(shapes); i++) {
 		SCOPED(buf_fini) struct buf out = { 0 };
-		struct fdt_board b = board_of(shapes[i]);
+		struct fdt_board b = board_of(shapes[i / 2]);
+
+		b.board = i % 2 ? &board_kvm_arm64 : &board_qemu_virt;
 
 		assert_int_equal(fdt_describe_arm64(&b, &out, NULL), 0);
 		assert_int_equal(fdt_check_full(out.at, out.len), 0);

@@ -205,8 +205,28 @@ TEST(impossible_shapes_are_refused_by_name)
 		{ "1n2l", "cores per LLC (c): no number there" },
 		{ "1n2l3", "cores per LLC (c): another letter or none" },
 		{ "1s2l3c1t", "nodes (n): another letter or none" },
-		{ "1n2l3c1tt", "nothing may follow the threads" },
-		{ "1n2l3c1t ", "nothing may follow the threads" },
+		{ "1n2l3c1tt", "only memory-only nodes (1m) and capacities" },
+		{ "1n2l3c1t ", "only memory-only nodes (1m) and capacities" },
+		{ "1n2l3c1t4", "memory-only nodes (1m): another letter or none behind the number" },
+		{ "1n2l3c1t4m1", "only memory-only nodes (1m) and capacities" },
+		{ "1n2l3c1t@", "capacities (@1024:512): no number there" },
+		{ "1n2l3c1t@1024:", "capacities (@1024:512): no number there" },
+		{ "1n2l3c1t@1024,512", "only memory-only nodes (1m) and capacities" },
+		{ "1n2l3c1t@99999999999", "capacities (@1024:512): the number is too large" },
+		{ "1n9l1c1t@1:2:3:4:5:6:7:8:1024",
+		  "capacities (@1024:512): more kinds of cores than 8" },
+		{ "1n1l3c1t@1024:512",
+		  "topology 1n1l3c1t@1024:512: 3 cores cannot be split evenly over 2 "
+		  "kinds" },
+		{ "1n1l2c1t@1024:0",
+		  "topology 1n1l2c1t@1024:0: a capacity of 0 is not from 1 to 1024" },
+		{ "1n1l2c1t@1025:1", "a capacity of 1025 is not from 1 to 1024" },
+		{ "1n1l2c1t@512:256",
+		  "topology 1n1l2c1t@512:256: the largest capacity has to be 1024, "
+		  "because kernels scale it so" },
+		{ "4n4l1c1t61m", "topology 4n4l1c1t61m: 65 nodes are more than 64" },
+		{ "1n1l1c1t4294967295m",
+		  "topology 1n1l1c1t4294967295m: 4294967296 nodes are more" },
 		{ "tiny-1lc", "topology tiny-1lc: no such preset; did you mean tiny-1llc?" },
 		{ "numa2-llc-nosmt", "did you mean numa2-8llc-nosmt?" },
 		{ "banana", "topology banana: neither a preset (ktstr topo --presets) nor" },
@@ -224,6 +244,80 @@ TEST(impossible_shapes_are_refused_by_name)
 			fail_msg("\"%s\": %s", row[i].text, e.text);
 		assert_int_equal(got.nodes, 9);
 	}
+}
+
+TEST(unequal_cores_and_nodes_of_memory_come_back)
+{
+	static const char *const rows[] = { "1n2l4c1t@1024:512", "2n2l2c2t1m", "1n1l8c1t63m",
+					    "1n1l8c1t@1024:900:800:700:600:500:400:300",
+					    "2n4l2c1t3m@1:1024" };
+	struct topology t;
+	char text[TOPO_TEXT_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(topo_parse(rows[i], &t, NULL), 0);
+		assert_string_equal(topo_format(&t, text, sizeof(text)), rows[i]);
+		text_comes_back(&t);
+	}
+	t = (struct topology){
+		64, 512, 512, 512, 64, 8, { 1024, 1023, 1022, 1021, 1020, 1019, 1018, 1017 }
+	};
+	assert_int_equal(strlen(topo_format(&t, text, 8)), 7); /* cut off, not overrun */
+	assert_true(strlen(topo_format(&t, text, sizeof(text))) < sizeof(text) - 1);
+}
+
+TEST(kinds_of_cores_are_runs_of_equally_many)
+{
+	struct topology t;
+
+	assert_int_equal(topo_parse("1n2l4c2t@1024:512", &t, NULL), 0);
+	for (uint32_t cpu = 0; cpu < 16; cpu++)
+		assert_int_equal(topo_capacity_of(&t, cpu), cpu < 8 ? 1024 : 512);
+	assert_int_equal(topo_parse("1n1l8c1t@1024:512:512:256", &t, NULL), 0);
+	for (uint32_t cpu = 0; cpu < 8; cpu++)
+		assert_int_equal(topo_capacity_of(&t, cpu), cpu < 2 ? 1024 : cpu < 6 ? 512 : 256);
+	assert_int_equal(topo_parse("1n1l8c1t", &t, NULL), 0);
+	assert_int_equal(topo_capacity_of(&t, 7), 1024);
+}
+
+TEST(nodes_of_memory_are_behind_those_with_cpus)
+{
+	SCOPED(buf_fini) struct buf b = { 0 };
+	struct topology t;
+	uint64_t off, len;
+
+	assert_int_equal(topo_parse("2n2l1c1t1m", &t, NULL), 0);
+	assert_int_equal(topo_nodes(&t), 3);
+	assert_int_equal(topo_node_of(&t, 1), 1);
+	topo_node_memory(&t, 100 << 20, 2, &off, &len);
+	assert_int_equal(off, 64 << 20); /* shares of 33 MiB, in huge pages */
+	assert_int_equal(len, 36 << 20);
+	assert_int_equal(topo_default_memory_mib(&t), 384);
+	topo_qemu_numa(&t, &b);
+	assert_string_equal(buf_str(&b), "node,nodeid=0,memdev=mem0,cpus=0-0\n"
+					 "node,nodeid=1,memdev=mem1,cpus=1-1\n"
+					 "node,nodeid=2,memdev=mem2\n"
+					 "dist,src=0,dst=1,val=20\n"
+					 "dist,src=0,dst=2,val=20\n"
+					 "dist,src=1,dst=0,val=20\n"
+					 "dist,src=1,dst=2,val=20\n"
+					 "dist,src=2,dst=0,val=20\n"
+					 "dist,src=2,dst=1,val=20\n");
+}
+
+TEST(x86_64_refuses_capacities_it_cannot_show)
+{
+	struct err e = { 0 };
+	struct topology t;
+
+	assert_int_equal(topo_parse("1n1l2c1t1m@1024:512", &t, NULL), 0);
+	assert_int_equal(topo_qemu_check(&t, ARCH_ARM64, NULL), 0);
+	assert_int_equal(topo_qemu_check(&t, ARCH_X86_64, &e), -EINVAL);
+	assert_string_equal(e.text,
+			    "topology 1n1l2c1t1m@1024:512: on x86_64 no kernel can be told the "
+			    "capacities of its CPUs; arm64 can (--arch arm64)");
+	t.nr_kinds = 0;
+	assert_int_equal(topo_qemu_check(&t, ARCH_X86_64, NULL), 0);
 }
 
 TEST(the_largest_machine_is_accepted)

@@ -9,7 +9,8 @@
 #include "abi/job.h"
 
 struct shape {
-	unsigned nodes, llcs, cores, threads;
+	unsigned nodes, llcs, cores, threads, memory_nodes;
+	char kinds[80]; /* "@1024:512" */
 };
 
 /* As the host declared it, not as the library found it. */
@@ -20,10 +21,12 @@ static bool read_declared(struct shape *s)
 	bool found = false;
 
 	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "topology=%un%ul%uc%ut", &s->nodes, &s->llcs, &s->cores,
-			       &s->threads) == 4;
+		found = sscanf(line, "topology=%un%ul%uc%ut%79s", &s->nodes, &s->llcs, &s->cores,
+			       &s->threads, s->kinds) >= 4;
 	if (f)
 		fclose(f);
+	if (found && sscanf(s->kinds, "%um", &s->memory_nodes) == 1)
+		memmove(s->kinds, strchr(s->kinds, 'm') + 1, strlen(strchr(s->kinds, 'm')));
 	return found;
 }
 
@@ -81,6 +84,25 @@ static bool last_level_cache(unsigned cpu, char *attribute, size_t cap)
 	return best >= 0;
 }
 
+/* "@1024:512": each kind has as many of the machine's cores as the other, in order. */
+static void check_capacity(struct ktstr *t, const struct shape *s, unsigned cpu)
+{
+	unsigned nr = 0, kind = 0;
+	char path[160], have[64];
+	const char *want = s->kinds;
+
+	for (const char *p = want; *p; p++)
+		nr += *p == '@' || *p == ':';
+	if (!nr)
+		return;
+	for (kind = cpu / s->threads / (s->llcs * s->cores / nr); kind; kind--)
+		want = strchr(want + 1, ':');
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cpu_capacity", cpu);
+	read_line(path, have, sizeof(have));
+	if (!ktstr_expect_eq(t, atoi(have), atoi(want + 1)))
+		ktstr_note(t, "cpu%u capacity: sysfs says %s, declared %s", cpu, have, s->kinds);
+}
+
 static void check_cpu(struct ktstr *t, const struct shape *s, unsigned cpu)
 {
 	unsigned per_llc = s->cores * s->threads;
@@ -90,6 +112,7 @@ static void check_cpu(struct ktstr *t, const struct shape *s, unsigned cpu)
 	check_group(t, cpu, "topology/package_cpus_list", s->llcs / s->nodes * per_llc);
 	ktstr_expect_true(t, last_level_cache(cpu, llc, sizeof(llc)));
 	check_group(t, cpu, llc, per_llc);
+	check_capacity(t, s, cpu);
 }
 
 static void check_node(struct ktstr *t, const struct shape *s, unsigned node)
@@ -98,14 +121,16 @@ static void check_node(struct ktstr *t, const struct shape *s, unsigned node)
 	char path[96], want[512] = "", have[512];
 	size_t n = 0;
 
-	for (unsigned other = 0; other < s->nodes; other++)
+	for (unsigned other = 0; other < s->nodes + s->memory_nodes; other++)
 		n += (size_t)snprintf(want + n, sizeof(want) - n, "%s%d", other ? " " : "",
 				      other == node ? 10 : 20);
 	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/distance", node);
 	read_line(path, have, sizeof(have));
 	if (!ktstr_expect_true(t, !strcmp(have, want)))
 		ktstr_note(t, "node%u distances: sysfs says %s, declared %s", node, have, want);
-	range(node * cpus, cpus, want, sizeof(want));
+	want[0] = 0; /* a node of memory only */
+	if (node < s->nodes)
+		range(node * cpus, cpus, want, sizeof(want));
 	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/cpulist", node);
 	read_line(path, have, sizeof(have));
 	if (!ktstr_expect_true(t, !strcmp(have, want)))
@@ -116,7 +141,7 @@ KTSTR_TEST(sysfs_shows_the_declared_machine,
 	   .summary = "threads, cores, LLCs, packages, nodes and distances are as declared")
 {
 	char have[64], want[32];
-	struct shape s;
+	struct shape s = { 0 };
 
 	if (!ktstr_expect_true(t, read_declared(&s)))
 		return;
@@ -127,7 +152,7 @@ KTSTR_TEST(sysfs_shows_the_declared_machine,
 		ktstr_note(t, "online: sysfs says %s, declared %s", have, want);
 	for (unsigned cpu = 0; cpu < cpus; cpu++)
 		check_cpu(t, &s, cpu);
-	for (unsigned node = 0; node < s.nodes; node++)
+	for (unsigned node = 0; node < s.nodes + s.memory_nodes; node++)
 		check_node(t, &s, node);
 	/* The library's own view must agree. */
 	ktstr_expect_eq(t, ktstr_nr_cpus(t), cpus);

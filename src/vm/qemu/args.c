@@ -74,7 +74,7 @@ size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUN
 
 int qemu_shape_check(const struct qemu_shape *s, struct err *e)
 {
-	uint64_t least = MAX(64 * MIB, s->topo.nodes * 4 * MIB);
+	uint64_t least = MAX(64 * MIB, topo_nodes(&s->topo) * 4 * MIB);
 	uint64_t most = qemu_board(s->arch)->max_memory;
 	int r = topo_check(&s->topo, e);
 
@@ -117,7 +117,7 @@ void qemu_cmdline(const struct qemu_shape *s, struct buf *out)
 
 static void add_memory(const struct qemu_shape *s, struct arglist *a)
 {
-	for (uint32_t n = 0; n < s->topo.nodes; n++) {
+	for (uint32_t n = 0; n < topo_nodes(&s->topo); n++) {
 		uint64_t off, len;
 
 		topo_node_memory(&s->topo, s->memory_bytes, n, &off, &len);

@@ -30,6 +30,27 @@ def an_arm64_guest_runs_here(box):
 
 
 @case()
+def unequal_cores_have_their_capacities(box):
+    d = box.run("run", "--arch", "arm64", "-t", "1n2l2c1t@1024:512", "--", "sh", "-c",
+                "cat /sys/devices/system/cpu/cpu*/cpu_capacity").expect(0)
+    assert d.out == b"1024\n1024\n512\n512\n", d
+
+
+@case()
+def capacities_nobody_can_show_are_refused(box):
+    box.run("run", "--arch", "x86_64", "-t", "1n2l2c1t@1024:512", "--", "true").expect(
+        125, "topology 1n2l2c1t@1024:512: on x86_64 no kernel can be told the capacities")
+
+
+@case()
+def a_node_of_memory_has_memory_and_no_cpus(box):
+    for arch in "x86_64", "arm64":
+        d = box.run("run", "--arch", arch, "-t", "1n1l2c1t1m", "--", "sh", "-c",
+                    "cd /sys/devices/system/node; cat has_cpu has_memory node1/distance").expect(0)
+        assert d.out == b"0\n0-1\n20 10\n", d
+
+
+@case()
 def a_killed_command_ends_with_128_and_the_signal(box):
     box.run("run", "--", "sh", "-c", "kill -9 $$").expect(128 + 9)
 
