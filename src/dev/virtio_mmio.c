@@ -44,7 +44,7 @@ static void forget(struct virtio_mmio *v)
 	v->features = 0;
 	v->offered_sel = v->features_sel = v->queue_sel = 0;
 	v->status = v->isr = v->more = 0;
-	v->broken[0] = 0;
+	v->why[0] = v->broken[0] = 0;
 	for (uint32_t i = 0; i < ARRAY_SIZE(v->queue); i++)
 		virtq_reset(&v->queue[i]);
 }
@@ -61,7 +61,7 @@ void virtio_mmio_init(struct virtio_mmio *v, const struct virtio_spec *s)
 	};
 	for (uint32_t i = 0; i < ARRAY_SIZE(v->queue); i++) {
 		v->queue[i].mem = s->mem;
-		v->queue[i].why = v->broken;
+		v->queue[i].why = v->why;
 	}
 }
 
@@ -78,11 +78,13 @@ void virtio_config_changed(struct virtio_mmio *v)
 		interrupt(v, VIRTIO_MMIO_INT_CONFIG);
 }
 
-/* The guest wrote nonsense: nothing is served until it resets the device. */
-static void poison(struct virtio_mmio *v)
+/* The guest wrote nonsense into @q: nothing is served until it resets the device. */
+static void poison(struct virtio_mmio *v, const struct virtq *q)
 {
 	if (status_has(v, VIRTIO_CONFIG_S_NEEDS_RESET))
 		return;
+	snprintf(v->broken, sizeof(v->broken), "%s queue %td: %s", v->type->name, q - v->queue,
+		 v->why);
 	v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	v->nr_poisoned++;
 	v->more = 0;
@@ -92,7 +94,7 @@ static void poison(struct virtio_mmio *v)
 bool virtio_publish(struct virtio_mmio *v, struct virtq *q)
 {
 	if (q->broken) {
-		poison(v);
+		poison(v, q);
 		return false;
 	}
 	if (!virtq_publish(q))
@@ -216,7 +218,7 @@ static bool write_ready(struct virtio_mmio *v, struct virtq *q, uint32_t value)
 	if (value != 1 || q->ready)
 		return false;
 	if (!virtq_start(q))
-		poison(v);
+		poison(v, q);
 	return true;
 }
 

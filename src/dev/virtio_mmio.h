@@ -47,9 +47,10 @@ struct virtio_mmio {
 	uint32_t more; /* queues that want another kick, see virtio_mmio_pending() */
 	struct virtq queue[VIRTIO_MAX_QUEUES];
 
-	char broken[VIRTQ_WHY]; /* why NEEDS_RESET is set, else "" */
-	uint64_t nr_poisoned;	/* times a queue was broken by what the guest wrote */
-	uint64_t nr_refused;	/* register writes that were out of turn */
+	char why[VIRTQ_WHY];	     /* what a queue says of its break */
+	char broken[VIRTQ_WHY + 40]; /* why NEEDS_RESET is set, else "" */
+	uint64_t nr_poisoned;	     /* times a queue was broken by what the guest wrote */
+	uint64_t nr_refused;	     /* register writes that were out of turn */
 	uint64_t nr_interrupts;
 };
 

@@ -285,6 +285,6 @@ size_t virtq_copy_in(const struct virtq_chain *c, size_t off, const void *from, 
 	uint16_t nr = virtq_slice(c->iov + c->nr_out, c->nr_in, off, n, piece);
 
 	for (uint16_t i = 0; i < nr; at += piece[i].iov_len, i++)
-		memcpy((void *)piece[i].iov_base, at, piece[i].iov_len);
+		memmove(piece[i].iov_base, at, piece[i].iov_len); /* @from may be the guest's too */
 	return (size_t)(at - (const char *)from);
 }

@@ -31,7 +31,7 @@ struct virtq {
 	uint16_t told_used;  /* the used index that the guest sees */
 	bool muted;
 	bool broken;
-	char *why; /* borrowed, VIRTQ_WHY bytes: what broke the device's first queue */
+	char *why; /* borrowed, VIRTQ_WHY bytes: what broke the first of a device's queues */
 };
 
 /* One request: what the device may read, then what it may write, as host memory. */
