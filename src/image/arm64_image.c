@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* arm64's Image (Documentation/arch/arm64/booting.rst), alone or in an EFI zboot wrapper. */
+#include <assert.h>
 #include <errno.h>
 
 #include "base/err.h"
@@ -7,12 +8,16 @@
 #include "image/decompress.h"
 #include "image/kernel_format.h"
 
+#define IMAGE_TEXT_OFFSET 8
 #define IMAGE_SIZE 16
 #define IMAGE_FLAGS 24
 #define IMAGE_MAGIC 56
 #define IMAGE_PE_OFFSET 60
 #define IMAGE_HEADER_LEN 64
 #define FLAG_BIG_ENDIAN 1
+#define FLAG_PAGE(flags) ((flags) >> 1 & 3) /* 0: not said, then 4, 16 and 64 KiB */
+#define FLAG_ANYWHERE 8
+static_assert(IMAGE_HEADER_LEN == KERNEL_PLACEMENT_HEADER, "kernel.h says another length");
 
 #define COFF_LEN 24 /* with the signature */
 #define SECTION_LEN 40
@@ -50,14 +55,42 @@ static uint64_t pe_file_len(const uint8_t *data, size_t len)
 	return need;
 }
 
-static int inspect_image(const uint8_t *data, size_t len, struct kernel_info *ret, struct err *e)
+static int check_header(const uint8_t *data, struct err *e)
 {
-	uint64_t need = pe_file_len(data, len);
-
 	if (get_le64(data + IMAGE_FLAGS) & FLAG_BIG_ENDIAN)
 		return err_set(e, -ENOEXEC, "an arm64 Image, but of a big-endian kernel");
 	if (!get_le64(data + IMAGE_SIZE))
 		return err_set(e, -ENOEXEC, "an arm64 Image, but too old: its header has no size");
+	return 0;
+}
+
+int kernel_placement(const void *header, uint64_t len, struct kernel_placement *ret, struct err *e)
+{
+	static const uint32_t pages[] = { 0, 4096, 16384, 65536 };
+
+	if (!is_image(header, MIN(len, (uint64_t)IMAGE_HEADER_LEN)))
+		return err_set(e, -ENOEXEC, "not an arm64 Image");
+	int r = check_header(header, e);
+	if (r < 0)
+		return r;
+	const uint8_t *h = header;
+	uint64_t flags = get_le64(h + IMAGE_FLAGS);
+	*ret = (struct kernel_placement){
+		.text_offset = get_le64(h + IMAGE_TEXT_OFFSET),
+		.size = MAX(get_le64(h + IMAGE_SIZE), len),
+		.anywhere = flags & FLAG_ANYWHERE,
+		.page = pages[FLAG_PAGE(flags)],
+	};
+	return 0;
+}
+
+static int inspect_image(const uint8_t *data, size_t len, struct kernel_info *ret, struct err *e)
+{
+	uint64_t need = pe_file_len(data, len);
+	int r = check_header(data, e);
+
+	if (r < 0)
+		return r;
 	if (len < need)
 		return kernel_truncated(&kernel_arm64_image, need, len, e);
 	ret->format = KERNEL_IMAGE;

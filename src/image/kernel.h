@@ -3,6 +3,7 @@
 #ifndef IMAGE_KERNEL_H
 #define IMAGE_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,21 @@ struct kernel_info {
 
 /* Recognises and checks @data. Each refusal says what the file looks like instead. */
 int kernel_inspect(const void *data, size_t len, struct kernel_info *ret, struct err *e);
+
+/* Where an arm64 Image has to be, by its header (Documentation/arch/arm64/booting.rst). */
+struct kernel_placement {
+	uint64_t text_offset; /* behind a base that is a multiple of 2 MiB; its first byte is run */
+	uint64_t size;	      /* memory it needs from there on, that of its file included */
+	bool anywhere;	      /* else as close to the start of RAM as can be */
+	uint32_t page;	      /* bytes; 0: it does not say */
+};
+#define KERNEL_PLACEMENT_HEADER 64 /* bytes that kernel_placement() looks at */
+
+/*
+ * @header is the beginning of an uncompressed Image of @len bytes, at least KERNEL_PLACEMENT_HEADER of
+ * them. -ENOEXEC: no such image, or one that nobody can place.
+ */
+int kernel_placement(const void *header, uint64_t len, struct kernel_placement *ret, struct err *e);
 
 /*
  * Turns any supported file into the form that boots without a decompressor: ELF vmlinux for x86

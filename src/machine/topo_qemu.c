@@ -35,10 +35,12 @@ int topo_qemu_check(const struct topology *t, enum arch a, struct err *e)
 	if (a != ARCH_X86_64)
 		return 0;
 	if (t->nr_kinds)
-		return err_set(e, -EINVAL,
-			       "topology %s: on x86_64 no kernel can be told the capacities of its "
-			       "CPUs; arm64 can (--arch arm64)",
-			       topo_format(t, text, sizeof(text)));
+		return err_class(e, ERR_TOPOLOGY,
+				 err_set(e, -EINVAL,
+					 "topology %s: on x86_64 no kernel can be told the "
+					 "capacities of its "
+					 "CPUs; arm64 can (--arch arm64)",
+					 topo_format(t, text, sizeof(text))));
 	if (last <= APIC_ID_LAST)
 		return 0;
 	return err_set(e, -ERANGE,

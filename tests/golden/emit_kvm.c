@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 		.performance = has(argv, "performance"),
 	};
 	must(topo_parse(argv[1], &s.topo, &e), &e);
-	for (uint32_t i = 0; has(argv, "bound") && i < s.topo.nodes; i++)
+	for (uint32_t i = 0; has(argv, "bound") && i < topo_nodes(&s.topo); i++)
 		s.host_nodes[i] = 1ull << i;
 	f->host.free_huge_pages = 1000;
 	must(machine_create(&s, &m, &e), &e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -281,6 +282,53 @@ TEST(a_kernel_without_a_version_has_an_empty_one)
 	memset(b.at + 0x300, 'x', MINI_BZIMAGE_SETUP - 0x300); /* no end in the setup part */
 	assert_int_equal(kernel_inspect(b.at, b.len, &info, NULL), 0);
 	assert_string_equal(info.version, "");
+}
+
+/* vmm.md 1.1, item 12: text_offset is what the header says, whatever it says. */
+TEST(item_12_an_image_says_where_it_has_to_be)
+{
+	static const struct {
+		uint64_t text_offset, size, flags, len;
+		struct kernel_placement want;
+	} rows[] = {
+		{ 0, 0x2800000, 0xa, 0x100000, { 0, 0x2800000, true, 4096 } },
+		{ 0x80000, 0x100000, 0x0, 0x180000, { 0x80000, 0x180000, false, 0 } },
+		{ 0x1000, 1, 0x6, 64, { 0x1000, 64, false, 65536 } },
+		{ UINT64_MAX, UINT64_MAX, 0xc, 64, { UINT64_MAX, UINT64_MAX, true, 16384 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t header[KERNEL_PLACEMENT_HEADER] = { 0 };
+		struct kernel_placement got = { 0 };
+
+		memcpy(header + 8, &rows[i].text_offset, 8);
+		memcpy(header + 16, &rows[i].size, 8);
+		memcpy(header + 24, &rows[i].flags, 8);
+		memcpy(header + 56, "ARM\x64", 4);
+		assert_int_equal(kernel_placement(header, rows[i].len, &got, NULL), 0);
+		assert_int_equal(got.text_offset, rows[i].want.text_offset);
+		assert_int_equal(got.size, rows[i].want.size);
+		assert_int_equal(got.anywhere, rows[i].want.anywhere);
+		assert_int_equal(got.page, rows[i].want.page);
+	}
+}
+
+TEST(what_cannot_be_placed_is_refused)
+{
+	uint8_t header[KERNEL_PLACEMENT_HEADER] = { 0 };
+	struct kernel_placement got;
+	struct err e = { 0 };
+
+	assert_int_equal(kernel_placement(header, 64, &got, &e), -ENOEXEC);
+	assert_string_equal(e.text, "not an arm64 Image");
+	memcpy(header + 56, "ARM\x64", 4);
+	assert_int_equal(kernel_placement(header, 63, &got, &e), -ENOEXEC);
+	assert_string_equal(e.text, "not an arm64 Image");
+	assert_int_equal(kernel_placement(header, 64, &got, &e), -ENOEXEC);
+	assert_string_equal(e.text, "an arm64 Image, but too old: its header has no size");
+	header[24] = 1;
+	assert_int_equal(kernel_placement(header, 64, &got, &e), -ENOEXEC);
+	assert_string_equal(e.text, "an arm64 Image, but of a big-endian kernel");
 }
 
 UNIT_MAIN(NULL, NULL)

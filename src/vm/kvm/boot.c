@@ -10,36 +10,13 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/scoped.h"
-#include "image/bytes.h"
+#include "image/kernel.h"
+#include "machine/cmdline.h"
 #include "machine/fdt_arm64.h"
 #include "machine/gmem.h"
 #include "machine/memmap.h"
 #include "vm/kvm/machine.h"
 #include "vm/vm.h"
-
-/*
- * The same as on QEMU's board, and for the same reasons (vm/qemu/board.c), but the console. An early
- * console costs an exit per byte from the first line on; its address is that of the device tree.
- */
-#define WORDS "console=ttyS0 panic=-1 cryptomgr.notests=1 cma=0"
-
-/* Documentation/arch/arm64/booting.rst */
-#define IMAGE_TEXT_OFFSET 8
-#define IMAGE_SIZE 16
-#define IMAGE_MAGIC 56
-#define IMAGE_HEADER_LEN 64
-
-void boot_cmdline(const struct vm_config *cfg, struct buf *out)
-{
-	buf_puts(out, WORDS);
-	if (cfg->verbose)
-		buf_printf(out, " earlycon=uart8250,mmio,0x%llx",
-			   (unsigned long long)board_at(&board_kvm_arm64, PART_UART_16550, 0));
-	else
-		buf_puts(out, " quiet");
-	if (cfg->cmdline && *cfg->cmdline)
-		buf_printf(out, " %s", cfg->cmdline);
-}
 
 static int file_len(int fd, const char *what, uint64_t *ret, struct err *e)
 {
@@ -55,15 +32,17 @@ static int file_len(int fd, const char *what, uint64_t *ret, struct err *e)
 
 static int read_header(struct boot *b, const char *path, struct err *e)
 {
-	uint8_t header[IMAGE_HEADER_LEN];
-	int r = pread_full(b->kernel, header, sizeof(header), 0);
+	uint8_t header[KERNEL_PLACEMENT_HEADER] = { 0 };
+	struct kernel_placement place;
+	int r = pread_full(b->kernel, header, MIN(sizeof(header), b->kernel_len), 0);
 
-	if (r == -ENODATA || (!r && memcmp(header + IMAGE_MAGIC, "ARM\x64", 4) != 0))
-		return err_set(e, -ENOEXEC, "kernel %s: not an arm64 Image", path);
 	if (r < 0)
 		return err_sys(e, r, "kernel %s", path);
-	b->want.text_offset = get_le64(header + IMAGE_TEXT_OFFSET);
-	b->want.kernel_size = MAX(get_le64(header + IMAGE_SIZE), b->kernel_len);
+	r = kernel_placement(header, b->kernel_len, &place, e);
+	if (r < 0)
+		return err_frame(e, "kernel %s", path);
+	b->want.text_offset = place.text_offset;
+	b->want.kernel_size = place.size;
 	return 0;
 }
 
@@ -153,7 +132,6 @@ static int describe(const struct boot *b, const struct vm_config *cfg, const str
 		.topo = cfg->topo,
 		.memory_bytes = cfg->memory_bytes,
 		.memory_end = b->place.pvtime.base,
-		.bootargs_max = board_kvm_arm64.cmdline_max,
 		.initrd_start = b->place.initrd.base,
 		.initrd_end = b->place.initrd.base + b->initrd_len,
 		.seed = cfg->seed,
@@ -165,7 +143,7 @@ static int describe(const struct boot *b, const struct vm_config *cfg, const str
 
 	for (uint32_t cpu = 0; cpu < m->nr_vcpus; cpu++)
 		mpidr[cpu] = machine_mpidr(m, cpu);
-	boot_cmdline(cfg, &words);
+	cmdline_arm64(&board_kvm_arm64, cfg->verbose, cfg->cmdline, &words);
 	if (words.bad)
 		return err_sys(e, words.bad, "kernel command line");
 	fdt.bootargs = buf_str(&words);

@@ -5,7 +5,6 @@
 
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "machine/place.h"
 
 struct err;
@@ -32,8 +31,5 @@ static inline void boot_close_scoped(struct boot *b)
 /* @slots: bit mask of the virtio slots in use. */
 int boot_load(const struct boot *b, const struct vm_config *cfg, struct machine *m, uint32_t slots,
 	      struct err *e);
-
-/* The command line: the board's words, then the caller's. */
-void boot_cmdline(const struct vm_config *cfg, struct buf *out);
 
 #endif

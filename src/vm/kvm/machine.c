@@ -110,7 +110,7 @@ static struct machine *machine_new(const struct machine_spec *s)
 static int check_memory(const struct machine *m, uint64_t bytes, uint32_t ipa_bits, struct err *e)
 {
 	const struct board_range *ram = &m->board->part[PART_RAM];
-	uint64_t least = (uint64_t)m->topo.nodes * HUGE_PAGE, end = ram->base + bytes;
+	uint64_t least = (uint64_t)topo_nodes(&m->topo) * HUGE_PAGE, end = ram->base + bytes;
 
 	if (bytes < least || bytes > ram->size)
 		return err_set(e, -EINVAL, "guest memory: %llu bytes, %llu to %llu fit",

@@ -107,7 +107,7 @@ static int map_nodes(struct ram *r, const struct ram_plan *p)
 	uint64_t off, len;
 
 	r->mem.nr = 0;
-	for (uint32_t node = 0; node < p->topo.nodes; node++) {
+	for (uint32_t node = 0; node < topo_nodes(&p->topo); node++) {
 		topo_node_memory(&p->topo, p->bytes, node, &off, &len);
 		if (!len)
 			continue;
