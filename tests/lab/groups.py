@@ -4,6 +4,7 @@ import re
 
 import payload
 
+VM = "qemu"
 TAP = re.compile(r"^\s*(not ok|ok)\b\s*\d*\s*-?\s*([^#\n]*)(?:#\s*SKIP\s*(.*))?", re.I | re.M)
 
 
@@ -35,8 +36,16 @@ def unit(lab, host, tap):
         add_tap(tap, f"unit {name}: ", o)
 
 
+def real(lab, host, tap):
+    """Programs made for this: what takes a real KVM."""
+    for name in payload.REAL:
+        o = host.run(f"CMOCKA_MESSAGE_OUTPUT=TAP LAB_VM={VM} build/tests/lab/{name}", 300)
+        add_tap(tap, f"{name}: ", o)
+
+
 def hw(lab, host, tap):
     doctor(lab, host, tap)
+    real(lab, host, tap)
     unit(lab, host, tap)
 
 
@@ -53,4 +62,4 @@ def cells(lab, host, tap):
     short(lab, host, tap)
 
 
-GROUPS = {"hw": (hw, 180), "short": (short, 120), "cells": (cells, 1200)}
+GROUPS = {"hw": (hw, 300), "short": (short, 120), "cells": (cells, 1200)}
