@@ -4,7 +4,7 @@ import re
 
 import payload
 
-VM = "qemu"
+VM = "kvm"
 TAP = re.compile(r"^\s*(not ok|ok)\b\s*\d*\s*-?\s*([^#\n]*)(?:#\s*SKIP\s*(.*))?", re.I | re.M)
 
 
