@@ -209,14 +209,17 @@ static enum fake_use use_of(int prot, int flags, const struct fake_thing *t)
 	return prot == PROT_NONE ? FAKE_RESERVED : FAKE_PLAIN;
 }
 
-static void replace_ram(struct kvm_fake *f, const uint8_t *at, size_t n)
+/* Another file in the place of guest memory; the same one again is what it was. */
+static void replace_ram(struct kvm_fake *f, const uint8_t *at, size_t n, const struct fake_thing *t)
 {
-	if (fake_is_slot(f, at, n) && fake_vm_lives(f))
-		fake_break(f, "guest memory replaced while the VM lives");
 	for (uint32_t i = 0; i < f->nr_mappings; i++) {
 		struct fake_mapping *m = &f->mapping[i];
 
-		if (m->use == FAKE_RAM && m->at >= at && m->at + m->n <= at + n)
+		if (!m->live || m->use != FAKE_RAM || m->at + m->n <= at || at + n <= m->at)
+			continue;
+		if (&f->thing[m->thing] != t && fake_is_slot(f, at, n) && fake_vm_lives(f))
+			fake_break(f, "guest memory replaced while the VM lives");
+		if (m->at >= at && m->at + m->n <= at + n)
 			m->live = false;
 	}
 }
@@ -230,7 +233,7 @@ static void *do_mmap(struct kvm_fake *f, void *at, size_t n, int prot, int flags
 	if ((flags & MAP_FIXED) && !reservation_of(f, at, n))
 		fake_break(f, "a mapping outside of every reservation");
 	if (use == FAKE_RAM)
-		replace_ram(f, at, n);
+		replace_ram(f, at, n, t);
 	if (!real)
 		flags = MAP_PRIVATE | MAP_ANONYMOUS | (flags & MAP_FIXED);
 	void *p = mmap(at, n, prot, flags, real ? t->fd : -1, real ? off : 0);

@@ -9,7 +9,7 @@ EXAMPLES = ["churn", "fairness", "topology", "wakeup"]
 # Unit tests of what depends on the architecture it is built for.
 UNIT = ["base", "link", "machine_topology", "machine_fdt", "image_kernel", "image_closure", "author_checks", "guest_body",
         "vm_probe", "vm_qemu"]
-REAL = ["backend_real"]
+REAL = ["backend_real", "kvm_real"]
 PROGRAMS = ["ktstr", "schedulers/scx_ktstr", "tests/vm/shape", "tests/unit/fake-qemu",
             *(f"tests/lab/{r}" for r in REAL),
             *(f"examples/{e}" for e in EXAMPLES), *(f"tests/unit/unit-{u}" for u in UNIT)]

@@ -54,9 +54,12 @@ int machine_overlay(struct machine *m, uint64_t gpa, int fd, uint64_t off, uint6
 		return own;
 	void *p = m->calls->mmap(m->calls->ctx, at, len, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_FIXED, own, (off_t)off);
-	return kvm_is_bad(p) ? err_sys(e, kvm_bad(p), "map file over guest memory at 0x%llx",
-				       (unsigned long long)gpa)
-			     : 0;
+	if (!kvm_is_bad(p))
+		return 0;
+	/* what was there may be gone */
+	ram_restore(&m->ram, at, len);
+	return err_sys(e, kvm_bad(p), "map file over guest memory at 0x%llx",
+		       (unsigned long long)gpa);
 }
 
 int machine_steal_time(struct machine *m, uint64_t base, struct err *e)

@@ -182,6 +182,14 @@ int ram_alloc(struct ram *r, const struct ram_plan *p, struct warnings *w, struc
 	return 0;
 }
 
+void ram_restore(struct ram *r, void *at, size_t len)
+{
+	const uint8_t *first = (uint8_t *)ALIGN_UP((uintptr_t)r->reserved, HUGE_PAGE);
+
+	r->calls->mmap(r->calls->ctx, at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		       r->file, (uint8_t *)at - first);
+}
+
 int ram_placeholder(struct ram *r, uint64_t base, struct err *e)
 {
 	void *p = r->calls->mmap(r->calls->ctx, NULL, PLACEHOLDER, PROT_READ | PROT_WRITE,

@@ -49,6 +49,8 @@ void ram_init(struct ram *r, const struct kvm_calls *k);
 void ram_fini(struct ram *r);
 /* Allocates; what a failure leaves is for ram_fini(). Not enough memory is ERR_CONTENTION. */
 int ram_alloc(struct ram *r, const struct ram_plan *p, struct warnings *w, struct err *e);
+/* Memory is what it was at [@at, @at + @len), after a mapping over it that came to nothing. */
+void ram_restore(struct ram *r, void *at, size_t len);
 /* A page at @base for a machine whose memory comes later. */
 int ram_placeholder(struct ram *r, uint64_t base, struct err *e);
 
