@@ -66,6 +66,8 @@ enum ktstr_test_flags {
 	KTSTR_TEST_NEEDS_SMT = 1u << 3,
 	KTSTR_TEST_NEEDS_SCHED_EXT =
 		1u << 4, /* skip on kernels or runs without a sched_ext scheduler */
+	/* measures: each vCPU on a host CPU of its own, its caches to itself; skip where there are none */
+	KTSTR_TEST_PERFORMANCE = 1u << 5,
 };
 
 /* One test. In integer fields zero means "not said": the scheduler's value, else the default. */

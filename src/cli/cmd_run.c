@@ -159,9 +159,13 @@ static int run_guest(struct guestcmd *g, const struct run_args *a, const char *c
 	g->spec.on_console = a->guest.verbose ? pass_console : NULL;
 	g->spec.ctx = r;
 	g->spec.source = &source;
+	guestcmd_wait_with(g, &cmd_run, r->signals);
 	int err = session_run(&g->spec, &res, &end, e);
+	if (err == -EINTR && !r->signal) /* while it waited for host CPUs */
+		take_input(r, NULL, r->signals, e);
 	if (err < 0)
 		return err;
+	guestcmd_warn(&cmd_run, &res);
 	guestcmd_record(g, &source, command, &res);
 	if (r->write_error)
 		return err_sys(e, r->write_error, "standard output");

@@ -150,10 +150,12 @@ static int run_shell(struct guestcmd *g, struct shell *s, struct err *e)
 	g->spec.on_tty = show;
 	g->spec.ctx = s;
 	g->spec.vm.tty = true;
+	guestcmd_wait_with(g, &cmd_shell, STDIN_FILENO);
 	int r = session_run(&g->spec, &res, &end, e);
 	shell_fini(s);
 	if (r < 0)
 		return r;
+	guestcmd_warn(&cmd_shell, &res);
 	if (res.cause == CAUSE_NONE && end.have_exit)
 		return EXIT_PASSED;
 	guestcmd_explain(&cmd_shell, &res, false);

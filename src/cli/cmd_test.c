@@ -22,7 +22,8 @@ struct test_args {
 	struct opt_duration duration, timeout;
 	struct opt_list format;
 	const char *junit, *kargs, *sysroot;
-	bool no_skip, list, verbose;
+	struct common_host host;
+	bool no_perf, no_skip, list, verbose;
 };
 
 static const struct opt test_opts[] = {
@@ -51,6 +52,9 @@ static const struct opt test_opts[] = {
 	COMMON_TIME_OPTS(struct test_args, time, rate, turn, "auto"),
 	OPT(struct test_args, jobs, "VMs at once", 'j', .arg = "N",
 	    .default_text = "as many as their vCPUs fit on this host's CPUs"),
+	COMMON_HOST_OPTS(struct test_args, host),
+	OPT(struct test_args, no_perf, "skip tests that declare performance mode",
+	    .not_with = "perf"),
 	OPT(struct test_args, seed, "what all random choices derive from",
 	    .default_text = "random"),
 	OPT(struct test_args, memory, "guest memory", 'm', .unit = 1 << 20,
@@ -114,6 +118,11 @@ static int fill_request(const struct test_args *a, int argc, char **argv, struct
 	q->duration_ns = a->duration.v;
 	q->timeout_ns = a->timeout.v;
 	q->seed = common_seed(&a->seed);
+	q->pin_mode = a->host.cpu_cap.given ? PIN_CAPPED
+		      : a->host.perf	    ? PIN_PERFORMANCE
+					    : PIN_SHARED;
+	q->cpu_cap = a->host.cpu_cap.v;
+	q->no_perf = a->no_perf;
 	q->names_only = a->list;
 	return r;
 }
@@ -214,6 +223,7 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 	SCOPED(catalog_close) struct catalog *c = NULL;
 	SCOPED(plan_fini) struct plan p = { 0 };
 	SCOPED(sink_set_fini) struct sink_set s = { .nr = 0 };
+	SCOPED(hosttopo_fini) struct hosttopo topo = { 0 };
 	SCOPED(mem_free) const struct cell **cells = NULL;
 	struct catalog_progress say = common_progress();
 	struct run_outcome out;
@@ -238,7 +248,9 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 		.kargs = a->kargs,
 	};
 	probe_store_in(o.cache_dir);
-	r = common_pace(&a->rate, &a->turn, &o.pace, e);
+	r = common_host(&a->host, &topo, &o.host, e);
+	if (!r)
+		r = common_pace(&a->rate, &a->turn, &o.pace, e);
 	if (!r)
 		r = choose_backends(&p, a, &o, e);
 	if (r < 0)

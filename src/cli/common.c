@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "base/term.h"
+#include "harness/host.h"
 #include "harness/words.h"
 #include "machine/arch.h"
 #include "vm/vm.h"
@@ -101,6 +102,32 @@ const char *common_command_line(void)
 	}
 	snprintf(line, sizeof(line), "%s", buf_str(&out));
 	return line;
+}
+
+int common_host(const struct common_host *a, struct hosttopo *topo, struct host_wish *ret,
+		struct err *e)
+{
+	struct err why = { 0 };
+	int r = host_look(topo, &why);
+
+	*ret = (struct host_wish){
+		.topo = r < 0 ? NULL : topo,
+		.mode = a->cpu_cap.given ? PIN_CAPPED
+			: a->perf	 ? PIN_PERFORMANCE
+					 : PIN_SHARED,
+		.cpu_cap = a->cpu_cap.v,
+		.wait_ns = a->wait.v,
+		.cancel_fd = -1,
+	};
+	/* Who only shares does not need to know what there is. */
+	if (r < 0)
+		return ret->mode == PIN_SHARED
+			       ? 0
+			       : err_class(e, why.cls, err_set(e, r, "%s", why.text));
+	if (ret->mode == PIN_CAPPED && (!a->cpu_cap.v || a->cpu_cap.v > topo->nr_cpus))
+		return err_set(e, -EINVAL, "--cpu-cap %u: this process may use %zu host CPU%s",
+			       a->cpu_cap.v, topo->nr_cpus, topo->nr_cpus == 1 ? "" : "s");
+	return 0;
 }
 
 int common_pace(const struct opt_u32 *rate, const struct opt_u32 *turn, struct pace_wish *ret,

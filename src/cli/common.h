@@ -44,6 +44,35 @@ int common_pace(const struct opt_u32 *rate, const struct opt_u32 *turn, struct p
 			    "takes. " \
 			    "0: until the next timer.")
 
+/*
+ * Rows for an opts table whose args struct has a struct common_host of this name: which host CPUs.
+ */
+struct common_host {
+	bool perf;
+	struct opt_u32 cpu_cap;
+	struct opt_duration wait;
+};
+#define COMMON_HOST_OPTS(args, host) \
+	OPT(args, host.perf, "performance mode: a host CPU per vCPU", .not_with = "cpu-cap", \
+	    .more = "One last-level cache of the host for each of the guest, shared with no " \
+		    "other " \
+		    "run, and a host CPU more for all that is not a vCPU; real-time priority, " \
+		    "memory on the right node and in huge pages as far as this host allows. What " \
+		    "it " \
+		    "cannot do is noted in the result. Does nothing in virtual time."), \
+		OPT(args, host.cpu_cap, "let the vCPUs share this many host CPUs", .arg = "N", \
+		    .more = "For making a guest whose CPUs are taken away from it now and then. " \
+			    "A " \
+			    "result tells how many there were."), \
+		OPT(args, host.wait, "for host CPUs that other runs hold", .fallback = "5m", \
+		    .more = "At most; first come, first served. 0: do not wait.")
+
+struct host_wish;
+struct hosttopo;
+/* What these ask for, on the CPUs that this process may use (@topo is filled and borrowed). */
+int common_host(const struct common_host *a, struct hosttopo *topo, struct host_wish *ret,
+		struct err *e);
+
 /* Progress of fetching kernels: one line on stderr, redrawn on a terminal. */
 struct catalog_progress common_progress(void);
 void common_progress_end(void);

@@ -23,6 +23,7 @@ void guestcmd_fini(struct guestcmd *g)
 	free(g->includes);
 	sched_choice_fini(&g->sched);
 	kernel_fini(&g->kernel);
+	hosttopo_fini(&g->topo);
 	catalog_close(g->catalog);
 	*g = (struct guestcmd){ .kernel.lock_fd = -1 };
 }
@@ -149,7 +150,9 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 	if (r < 0)
 		return r;
 	probe_store_in(catalog_dir(g->catalog));
-	r = common_pace(&a->rate, &a->turn, &wish, e);
+	r = common_host(&a->host, &g->topo, &s->host, e);
+	if (!r)
+		r = common_pace(&a->rate, &a->turn, &wish, e);
 	if (!r)
 		r = vm_choose(common_vm_names[a->vm.v], s->vm.arch, s->vm.accel,
 			      (enum vm_time)a->time.v, &s->backend, &g->about, e);
@@ -246,6 +249,30 @@ void guestcmd_record(const struct guestcmd *g, const struct session_source *sour
 	r->cell = &cell;
 	recorder_try(&rec, r);
 	r->cell = NULL;
+}
+
+static void say_wait(void *ctx, const char *who)
+{
+	const struct guestcmd *g = ctx;
+
+	fprintf(stderr, "ktstr %s: waiting for host CPUs held by %s%s\n", g->cmd->name, who,
+		g->spec.host.cancel_fd == STDIN_FILENO ? " (any key gives up)\r" : "");
+}
+
+void guestcmd_wait_with(struct guestcmd *g, const struct cmd *c, int cancel_fd)
+{
+	g->spec.host.run = c->name;
+	g->spec.host.cancel_fd = cancel_fd;
+	g->spec.host.on_wait = say_wait;
+	g->spec.host.ctx = g;
+	g->cmd = c;
+}
+
+void guestcmd_warn(const struct cmd *c, const struct cell_result *r)
+{
+	for (size_t i = 0; i < r->nr_details; i++)
+		if (strncmp(r->details[i].kind, "host:", 5) == 0)
+			fprintf(stderr, "ktstr %s: note: %s\n", c->name, r->details[i].text);
 }
 
 void guestcmd_explain(const struct cmd *c, const struct cell_result *r, bool console_shown)

@@ -17,6 +17,7 @@ struct guestcmd_args {
 	struct opt_size memory;
 	struct opt_hex seed;
 	struct opt_duration timeout;
+	struct common_host host;
 	bool verbose;
 };
 
@@ -43,6 +44,7 @@ struct guestcmd_args {
 		OPT(args, guest.accel, "accelerator of the qemu backend", \
 		    .names = common_accel_names, .fallback = "auto"), \
 		COMMON_TIME_OPTS(args, guest.time, guest.rate, guest.turn, "real"), \
+		COMMON_HOST_OPTS(args, guest.host), \
 		OPT(args, guest.seed, "seed of the random numbers given to the guest", \
 		    .default_text = "random"), \
 		OPT(args, guest.kargs, "words for the kernel command line"), \
@@ -63,6 +65,8 @@ struct guestcmd {
 	struct guest_include *includes;
 	size_t nr_includes;
 	struct vm_about about;
+	struct hosttopo topo;
+	const struct cmd *cmd; /* who says that it waits */
 	struct session_spec spec;
 };
 
@@ -79,6 +83,12 @@ int guestcmd_init(struct guestcmd *g, const struct guestcmd_args *a, const char 
  * left to answer to the name.
  */
 int guestcmd_add_command(struct guestcmd *g, const char *name, struct err *e);
+
+/* While host CPUs are waited for, @c says so, and @cancel_fd ends it. */
+void guestcmd_wait_with(struct guestcmd *g, const struct cmd *c, int cancel_fd);
+
+/* On stderr, what this host could not do of what was asked for. */
+void guestcmd_warn(const struct cmd *c, const struct cell_result *r);
 
 /* Leaves the record of a run in virtual time; @command is what it was for. */
 void guestcmd_record(const struct guestcmd *g, const struct session_source *source,

@@ -183,6 +183,15 @@ static struct watch_limits cell_limits(const struct plan_cell *pc, const struct 
 	return l;
 }
 
+static struct host_wish host_for(const struct plan_cell *pc, const struct run_options *o)
+{
+	struct host_wish w = o->host;
+
+	w.mode = plan_pin_mode(pc, o->host.mode);
+	w.run = pc->cell.name;
+	return w;
+}
+
 static int make_kargs(const struct plan_cell *pc, const struct run_options *o, struct buf *out)
 {
 	if (pc->sched->kargs && pc->sched->kargs[0])
@@ -206,6 +215,7 @@ static int run_cell(const struct plan *p, const struct plan_cell *pc, const stru
 		.backend = o->backend[pc->cell.arch],
 		.job = &job,
 		.source = &source,
+		.host = host_for(pc, o),
 		.limits = cell_limits(pc, o),
 		.checks = &pc->limits,
 		.image = {
@@ -241,6 +251,13 @@ static int run_cell(const struct plan *p, const struct plan_cell *pc, const stru
 	return 0;
 }
 
+static enum cause cause_of(enum err_class cls)
+{
+	return cls == ERR_CONTENTION ? CAUSE_CONTENTION
+	       : cls == ERR_TOPOLOGY ? CAUSE_HOST_TOO_SMALL
+				     : CAUSE_HARNESS;
+}
+
 void cell_run(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
 	      struct cell_result *ret)
 {
@@ -250,7 +267,7 @@ void cell_run(const struct plan *p, const struct plan_cell *pc, const struct run
 
 	if (r < 0) {
 		cell_result_fini(ret);
-		cell_conclude(p, pc, o, CAUSE_HARNESS, e.text, ret);
+		cell_conclude(p, pc, o, cause_of(e.cls), e.text, ret);
 	}
 	ret->times.total = now_ns() - from;
 }

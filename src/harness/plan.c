@@ -266,7 +266,12 @@ static void name_cell(struct plan_cell *pc, const struct axes *ax)
 			 pc->kernel->kernel.version[0] ? pc->kernel->kernel.version : c->kernel);
 }
 
-static void find_skip(struct plan_cell *pc)
+enum pin_mode plan_pin_mode(const struct plan_cell *pc, enum pin_mode wish)
+{
+	return pc->test->flags & KTSTR_TEST_PERFORMANCE ? PIN_PERFORMANCE : wish;
+}
+
+static void find_skip(const struct plan_request *req, struct plan_cell *pc)
 {
 	char why[160];
 
@@ -275,6 +280,10 @@ static void find_skip(struct plan_cell *pc)
 	else if ((pc->test->flags & KTSTR_TEST_NEEDS_SCHED_EXT) &&
 		 !strcmp(pc->sched->name, SCHED_EEVDF))
 		pc->skip = strdup("needs a sched_ext scheduler (name one with --scheduler)");
+	else if ((pc->test->flags & KTSTR_TEST_PERFORMANCE) &&
+		 (req->no_perf || req->pin_mode == PIN_CAPPED))
+		pc->skip = strdup(req->no_perf ? "needs performance mode (--no-perf)"
+					       : "needs performance mode (--cpu-cap)");
 }
 
 static uint32_t cell_memory(const struct plan *p, const struct plan_cell *pc)
@@ -330,7 +339,7 @@ static int add_cell(struct plan *p, const struct test_file *f, const struct ktst
 	topo_format(topo, c->topo_text, sizeof(c->topo_text));
 	c->memory_mib = cell_memory(p, pc);
 	name_cell(pc, ax);
-	find_skip(pc);
+	find_skip(p->req, pc);
 	p->nr_cells++;
 	return 0;
 }
@@ -471,5 +480,9 @@ void plan_rerun(const struct plan *p, const struct plan_cell *pc, struct buf *ou
 		put_option(out, "--topology", pc->cell.topo_text);
 	if (p->req->schedulers.nr)
 		put_option(out, "--scheduler", pc->sched->command);
+	if (p->req->pin_mode == PIN_PERFORMANCE)
+		buf_puts(out, " --perf");
+	else if (p->req->pin_mode == PIN_CAPPED)
+		buf_printf(out, " --cpu-cap %u", p->req->cpu_cap);
 	buf_printf(out, " --seed %llx", (unsigned long long)pc->cell.seed);
 }

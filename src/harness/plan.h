@@ -12,6 +12,7 @@
 #include "harness/scheduler.h"
 #include "harness/words.h"
 #include "image/registry.h"
+#include "vm/pin.h"
 
 struct err;
 
@@ -31,7 +32,10 @@ struct plan_request {
 	uint64_t duration_ns; /* 0 = the test's */
 	uint64_t timeout_ns;  /* 0 = the test's */
 	uint64_t seed;
-	bool names_only; /* for --list: resolve no kernel, look for no scheduler program */
+	enum pin_mode pin_mode; /* of tests that do not say */
+	uint32_t cpu_cap;	/* with PIN_CAPPED */
+	bool no_perf;		/* skip tests that say performance mode */
+	bool names_only;	/* for --list: resolve no kernel, look for no scheduler program */
 };
 
 struct test_file {
@@ -76,6 +80,9 @@ DEFINE_SCOPED_FINI(struct plan, plan_fini)
 /* @c may be NULL with names_only. Selecting no test at all is an error that says what there is. */
 int plan_build(const struct plan_request *req, struct catalog *c,
 	       const struct catalog_progress *say, struct plan *ret, struct err *e);
+
+/* How a cell runs where @wish is what all others do. */
+enum pin_mode plan_pin_mode(const struct plan_cell *c, enum pin_mode wish);
 
 /* The command line that runs exactly this cell again. */
 void plan_rerun(const struct plan *p, const struct plan_cell *c, struct buf *out);

@@ -176,23 +176,13 @@ int recorder_store(const struct recorder *rec, struct cell_result *r, struct err
 	return 0;
 }
 
-/* Not having it would not be worth a sentence. */
-static void add_note(struct cell_result *r, const struct err *why)
-{
-	struct detail d = { .verdict = VERDICT_PASS, .note = true, .kind = "record" };
-	struct detail *more = reallocarray(r->details, r->nr_details + 1, sizeof(*more));
-
-	if (!more)
-		return;
-	r->details = more;
-	if (asprintf(&d.text, "this run left no record: %s", why->text) >= 0)
-		more[r->nr_details++] = d;
-}
-
 void recorder_try(const struct recorder *rec, struct cell_result *r)
 {
+	SCOPED(buf_fini) struct buf why = { 0 };
 	struct err e = { 0 };
 
-	if (r->virtual_time && rec->source->job && recorder_store(rec, r, &e) < 0)
-		add_note(r, &e);
+	if (!r->virtual_time || !rec->source->job || recorder_store(rec, r, &e) == 0)
+		return;
+	buf_printf(&why, "this run left no record: %s", e.text);
+	cell_result_note(r, "record", buf_str(&why));
 }

@@ -69,6 +69,7 @@ void cell_result_fini(struct cell_result *r)
 	free(r->details);
 	free(r->cgroups);
 	free(r->values);
+	free(r->host.cpus);
 	free(r->headline);
 	free(r->rerun);
 	free(r->sched_events);
@@ -77,4 +78,19 @@ void cell_result_fini(struct cell_result *r)
 	free(r->sched_dump);
 	free(r->console_tail);
 	*r = (struct cell_result){ 0 };
+}
+
+/* Not having it would not be worth a sentence. */
+void cell_result_note(struct cell_result *r, const char *kind, const char *text)
+{
+	struct detail d = { .verdict = VERDICT_PASS, .note = true };
+	struct detail *more = reallocarray(r->details, r->nr_details + 1, sizeof(*more));
+
+	if (!more)
+		return;
+	r->details = more;
+	snprintf(d.kind, sizeof(d.kind), "%s", kind);
+	d.text = strdup(text);
+	if (d.text)
+		more[r->nr_details++] = d;
 }

@@ -34,6 +34,9 @@ int verdict_parse(const char *s, enum verdict *ret); /* 0 or -EINVAL */
 	X(CHECK, "check", FAIL, "a check of the test failed") \
 	X(UNJUDGED, "unjudged", INCONCLUSIVE, "a check could not be evaluated") \
 	X(SKIPPED, "skipped", SKIP, "the test or this host lacks what it takes") \
+	X(CONTENTION, "contention", SKIP, \
+	  "the host was short of something; another time it may work") \
+	X(HOST_TOO_SMALL, "host-too-small", SKIP, "this host can never run that machine") \
 	X(BOOT_FAILED, "boot-failed", FAIL, "the guest never reached ktstr-init") \
 	X(GUEST_PANIC, "guest-panic", FAIL, "the guest kernel panicked") \
 	X(GUEST_HANG, "guest-hang", FAIL, "the guest stopped giving signs of life") \
@@ -98,6 +101,7 @@ struct test_value {
 struct cell_times {
 	uint64_t total;	 /* cell start to verdict, as the user waits for it */
 	uint64_t image;	 /* building the guest archive */
+	uint64_t wait;	 /* for host CPUs that others held */
 	uint64_t setup;	 /* until the machine starts */
 	uint64_t boot;	 /* machine start to ktstr-init */
 	uint64_t attach; /* scheduler start to attached */
@@ -135,6 +139,14 @@ struct schedule_digest {
 	char why_not[256];	   /* "" if nobody asked for it, or it is there */
 };
 
+/* The host CPUs it had. */
+struct host_share {
+	char mode[16]; /* enum pin_mode by name, "" = any CPU, nothing reserved */
+	char *cpus;    /* where vCPUs ran: "1-3,8" */
+	uint32_t nr_cpus;
+	char service[12]; /* in performance mode: the CPU for all else */
+};
+
 struct sched_event;
 
 struct cell_result {
@@ -152,10 +164,11 @@ struct cell_result {
 	struct cell_times times;
 	char run[16]; /* id of its record, "" = it has none */
 	char backend[16], accel[16], emulator[64];
-	bool virtual_time;	/* times but total, image and setup are the guest's */
-	uint32_t rate_mips;	/* of virtual time: million instructions per second, of all vCPUs */
-	uint32_t turn_us;	/* 0 = until the next timer */
-	uint64_t end_ns;	/* virtual time of the last sign of life */
+	bool virtual_time;  /* times but total, image and setup are the guest's */
+	uint32_t rate_mips; /* of virtual time: million instructions per second, of all vCPUs */
+	uint32_t turn_us;   /* 0 = until the next timer */
+	uint64_t end_ns;    /* virtual time of the last sign of life */
+	struct host_share host;
 	char release[64];	/* uname -r as the guest said */
 	uint64_t host_stall_ns; /* longest time a vCPU wanted to run and the host did not let it */
 	uint64_t load_wait_ppm; /* share of the load window in which vCPUs waited for a host CPU */
@@ -168,6 +181,8 @@ struct cell_result {
 	char *console_tail; /* last lines of the kernel console, may be NULL */
 };
 void cell_result_fini(struct cell_result *r);
+/* One more thing to know that does not count. */
+void cell_result_note(struct cell_result *r, const char *kind, const char *text);
 DEFINE_SCOPED_FINI(struct cell_result, cell_result_fini)
 
 /*

@@ -56,14 +56,18 @@ static const struct field value_fields[] = {
 };
 
 static const struct field time_fields[] = {
-	FIELD(struct cell_times, total),
-	FIELD(struct cell_times, image),
-	FIELD(struct cell_times, setup),
-	FIELD(struct cell_times, boot),
-	FIELD(struct cell_times, attach),
-	FIELD(struct cell_times, body),
-	FIELD(struct cell_times, load),
-	FIELD(struct cell_times, stop),
+	FIELD(struct cell_times, total), FIELD(struct cell_times, image),
+	FIELD(struct cell_times, wait),	 FIELD(struct cell_times, setup),
+	FIELD(struct cell_times, boot),	 FIELD(struct cell_times, attach),
+	FIELD(struct cell_times, body),	 FIELD(struct cell_times, load),
+	FIELD(struct cell_times, stop),	 { 0 },
+};
+
+static const struct field host_fields[] = {
+	FIELD(struct host_share, mode),
+	FIELD(struct host_share, cpus),
+	FIELD(struct host_share, nr_cpus),
+	FIELD(struct host_share, service),
 	{ 0 },
 };
 
@@ -96,6 +100,7 @@ static const struct field result_fields[] = {
 	FIELD(struct cell_result, rate_mips),
 	FIELD(struct cell_result, turn_us),
 	FIELD(struct cell_result, end_ns),
+	OBJECT(struct cell_result, host, host_fields),
 	FIELD(struct cell_result, release),
 	FIELD(struct cell_result, host_stall_ns),
 	FIELD(struct cell_result, load_wait_ppm),

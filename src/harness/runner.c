@@ -117,7 +117,12 @@ static _Noreturn void child_main(const struct runner *r, const struct plan_cell 
 /* In virtual time one thread executes all vCPUs. */
 static uint32_t host_cpus_for(const struct runner *r, const struct plan_cell *pc)
 {
-	return r->opt->about[pc->cell.arch].virtual_time ? 1 : topo_cpus(&pc->cell.topo);
+	if (r->opt->about[pc->cell.arch].virtual_time)
+		return 1;
+	/* Who is to be alone would wait for the others, and they for him. */
+	if (plan_pin_mode(pc, r->opt->host.mode) == PIN_PERFORMANCE)
+		return r->host_cpus;
+	return r->opt->host.mode == PIN_CAPPED ? r->opt->host.cpu_cap : topo_cpus(&pc->cell.topo);
 }
 
 static int start_child(struct runner *r, struct child *slot, const struct plan_cell *pc,

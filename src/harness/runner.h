@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/host.h"
 #include "harness/plan.h"
 #include "harness/result.h"
 #include "vm/vm.h"
@@ -20,6 +21,7 @@ struct run_options {
 	struct pace_wish pace; /* of virtual time */
 	uint32_t
 		jobs; /* VMs at once; 0 = as many as their vCPUs fit on this host's CPUs, at least one */
+	struct host_wish host; /* ->mode is of tests that do not say; ->run is found out */
 	bool no_skip;	       /* a skip is a failure */
 	bool verbose;	       /* kernel log from the first line */
 	const char *cache_dir; /* for archive parts */

@@ -16,6 +16,7 @@
 static void session_fini(struct session *s)
 {
 	vm_destroy(s->vm);
+	host_leave(&s->host);
 	watch_fini(&s->watch);
 	guest_build_fini(&s->image);
 	free(s->stalls);
@@ -122,12 +123,17 @@ static int check_memory(const struct session *s, struct err *e)
 static int start_machine(struct session *s, struct cell_result *ret, struct err *e)
 {
 	struct vm_config cfg = s->spec->vm;
-	uint64_t from = now_ns();
 	int r = check_memory(s, e);
 
+	/* As late as that, so that CPUs are not held for what needs none. */
+	if (!r)
+		r = host_enter(&s->spec->host, &cfg.topo, in_virtual_time(s), &s->host, e);
 	if (r < 0)
 		return r;
+	uint64_t from = now_ns();
+	ret->times.wait = s->host.res.waited_ns;
 	cfg.initrd_fd = s->image.fd;
+	cfg.place = s->host.reserved ? &s->host.plan.place : NULL;
 	r = vm_create(s->spec->backend, &cfg, &s->vm, e);
 	for (const int *fd = s->spec->inputs; !r && fd && *fd >= 0; fd++)
 		r = vm_watch(s->vm, *fd, true, e);
@@ -136,6 +142,7 @@ static int start_machine(struct session *s, struct cell_result *ret, struct err 
 	if (r < 0)
 		return r;
 	ret->times.setup = now_ns() - from;
+	host_serve(&s->host);
 	memcpy(ret->backend, s->vm->about.backend, sizeof(ret->backend));
 	memcpy(ret->accel, s->vm->about.accel, sizeof(ret->accel));
 	memcpy(ret->emulator, s->vm->about.version, sizeof(ret->emulator));
@@ -364,9 +371,13 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 	ret->load_wait_ppm = stall_wait_ppm(s.stalls);
 	if (end)
 		*end = (struct session_end){ s.watch.have_exit, s.watch.exit };
+	struct pin_warnings warnings = s.vm->warnings;
+	vm_destroy(hand_over(s.vm));
+	reserve_release(&s.host.res); /* others may be waiting */
 	watch_collect(&s.watch, ret);
 	r = spec->checks ? stall_excuse(ret, spec->checks) : 0;
 	if (!r)
 		r = watch_judge(&s.watch, ret);
+	host_tell(&s.host, &warnings, ret);
 	return r < 0 ? err_set(e, r, "session: out of memory") : 0;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/host.h"
 #include "harness/pulse.h"
 #include "harness/watch.h"
 #include "image/guest.h"
@@ -35,6 +36,7 @@ struct session_spec {
 	struct job *job;		    /* modules are filled in */
 	const struct session_source *again; /* instead of these two; NULL = build it */
 	struct session_source *source;	    /* filled for who wants to know; may be NULL */
+	struct host_wish host;		    /* zeroed: runs wherever the kernel puts it */
 	struct watch_limits limits;
 	const struct ktstr_limits
 		*checks; /* what the test's details were judged by; NULL = no test */
@@ -55,6 +57,7 @@ struct session_spec {
 struct session {
 	const struct session_spec *spec;
 	struct vm *vm;
+	struct host_use host;
 	struct watch watch;
 	struct guest_build image;
 	uint32_t tx_seq;

@@ -82,7 +82,7 @@ static const struct record_kind test_kind = {
 	.reserved = offsetof(struct ktstr_test_record, reserved),
 	.reserved_len = sizeof(((struct ktstr_test_record *)0)->reserved),
 	.known_flags = KTSTR_TEST_EXPECT_FAIL | KTSTR_TEST_ALLOW_INCONCLUSIVE | KTSTR_TEST_IGNORE |
-		       KTSTR_TEST_NEEDS_SMT | KTSTR_TEST_NEEDS_SCHED_EXT,
+		       KTSTR_TEST_NEEDS_SMT | KTSTR_TEST_NEEDS_SCHED_EXT | KTSTR_TEST_PERFORMANCE,
 };
 
 static const struct text_field sched_texts[] = {

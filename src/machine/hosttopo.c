@@ -31,6 +31,8 @@ static int load(hwloc_topology_t *ret, const char *synthetic, struct err *e)
 
 	if (hwloc_topology_init(&t) < 0)
 		return err_sys(e, -errno, "host topology");
+	/* It asks every CPU in turn; the kernel has told it all, twenty times as fast. */
+	hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
 	if (synthetic && hwloc_topology_set_synthetic(t, synthetic) < 0)
 		return err_sys(e, -errno, "host topology %s", synthetic);
 	if (hwloc_topology_load(t) < 0)

@@ -3,10 +3,12 @@
 #include "vm/pin.h"
 
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -162,4 +164,18 @@ void pin_process(const struct vm_placement *p, struct pin_warnings *w)
 	else
 		return; /* a cap is on the vCPUs: what serves them stays out of their way */
 	try_affinity(0, &m, "virtual machine", w);
+}
+
+void pin_memory(const struct vm_placement *p, uint32_t node, void *at, size_t len,
+		struct pin_warnings *w)
+{
+	const unsigned long nodes = p->host_nodes[node];
+
+	/* the kernel reads one bit less than it is told */
+	if (nodes && syscall(SYS_mbind, at, len, MPOL_BIND, &nodes, 65ul, 0) < 0)
+		pin_warn(w, "memory-node", "memory of guest node %u is not bound: %s", node,
+			 strerror(errno));
+	if (p->prefault && madvise(at, len, MADV_POPULATE_WRITE) < 0)
+		pin_warn(w, "prefault", "memory of guest node %u is not there from the start: %s",
+			 node, strerror(errno));
 }

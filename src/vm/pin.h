@@ -77,6 +77,9 @@ void pin_vcpu(const struct vm_placement *p, uint32_t vcpu, pid_t tid, struct pin
 void pin_service(const struct vm_placement *p, pid_t tid, struct pin_warnings *w);
 /* The process and what it will start: for what can be confined before there are threads. */
 void pin_process(const struct vm_placement *p, struct pin_warnings *w);
+/* Of guest memory at @at: on the host nodes of guest node @node, and there, as far as wished. */
+void pin_memory(const struct vm_placement *p, uint32_t node, void *at, size_t len,
+		struct pin_warnings *w);
 /* 0 or a negative errno. */
 int pin_thread(pid_t tid, const struct pin_mask *m);
 int pin_thread_fifo(pid_t tid, int priority);

@@ -428,11 +428,12 @@ static int plan_shared(struct planner *p, uint32_t need, bool exactly)
 		uint32_t llc = next_shared(p, need - have, seed);
 		const struct host_llc *l = &p->h->llc[llc];
 		uint32_t take = MIN(l->nr, need - have);
+		uint32_t after = load_of(p, llc)->claimed; /* not the same ones as others */
 
 		p->cand[llc].chosen = true;
 		seed = seed == PIN_NONE ? llc : seed;
 		for (uint32_t i = 0; i < (exactly ? take : l->nr); i++)
-			pin_mask_set(&v->cpus, p->h->place[l->first + i].cpu);
+			pin_mask_set(&v->cpus, p->h->place[l->first + (after + i) % l->nr].cpu);
 		claim(p, llc, take, false);
 		have += take;
 	}

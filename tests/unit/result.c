@@ -41,6 +41,7 @@ static void fill(struct cell_result *r)
 		.times = { .total = 1, .boot = UINT32_MAX + 5ull, .stop = UINT64_MAX },
 		.backend = "qemu",
 		.host_stall_ns = 77,
+		.host = { "performance", strdup("1-3,8"), 4, "0" },
 		.schedule = { true, UINT64_MAX - 1, 9, 4, 5, 6, 0x81, "none" },
 		.output = strdup("\x1b[31m\x01"),
 	};
@@ -73,6 +74,8 @@ TEST(results_survive_the_way_through_json)
 	assert_int_equal(b.cause, CAUSE_CHECK);
 	assert_string_equal(b.headline, "cg_1 starved \xef\xbf\xbd\xc3\xa4 \"quoted\"\nline");
 	assert_string_equal(b.output, a.output);
+	assert_string_equal(b.host.cpus, "1-3,8");
+	assert_string_equal(b.host.service, "0");
 	assert_null(b.sched_log);
 	assert_string_equal(b.details[0].text, "1 of 2");
 	assert_string_equal(b.details[0].kind, "starved");

@@ -79,10 +79,13 @@ static unsigned int started_at_once(const struct plan_cell *cells, const struct 
 	return n.at_first;
 }
 
+static const struct ktstr_test_record test;
+
 static void make_cells(struct plan_cell cells[NR_CELLS], uint32_t cores)
 {
 	for (uint32_t i = 0; i < NR_CELLS; i++)
 		cells[i] = (struct plan_cell){
+			.test = &test,
 			.cell = { .index = i,
 				  .arch = ARCH_X86_64,
 				  .topo = { 1, 1, cores, 1 },
@@ -139,6 +142,32 @@ TEST(who_says_how_many_gets_as_many)
 	assert_int_equal(started_at_once(cells, &o), 3);
 	o.about[ARCH_X86_64].virtual_time = true;
 	assert_int_equal(started_at_once(cells, &o), 3);
+}
+
+/* It would wait for the others, and they for it. */
+TEST(who_is_to_be_alone_runs_alone)
+{
+	static const struct ktstr_test_record measures = { .flags = KTSTR_TEST_PERFORMANCE };
+	struct run_options o = { .host.mode = PIN_SHARED };
+	struct plan_cell cells[NR_CELLS];
+
+	make_cells(cells, 1);
+	cells[0].test = &measures;
+	assert_int_equal(started_at_once(cells, &o), 1);
+	cells[0].test = &test;
+	cells[1].test = &measures;
+	assert_int_equal(started_at_once(cells, &o), 1);
+	o.about[ARCH_X86_64].virtual_time = true;
+	assert_int_equal(started_at_once(cells, &o), HOST_CPUS);
+}
+
+TEST(capped_vms_take_their_cap)
+{
+	const struct run_options o = { .host = { .mode = PIN_CAPPED, .cpu_cap = 2 } };
+	struct plan_cell cells[NR_CELLS];
+
+	make_cells(cells, 8);
+	assert_int_equal(started_at_once(cells, &o), HOST_CPUS / 2);
 }
 
 UNIT_MAIN(NULL, NULL)

@@ -331,6 +331,19 @@ TEST(a_cap_is_exact_and_stays_near)
 	assert_int_equal(p.claim[1].llc, 3);
 }
 
+TEST(capped_ones_do_not_all_take_the_first_cpu)
+{
+	SCOPED(hosttopo_fini) struct hosttopo h = { 0 };
+	SCOPED(pin_plan_fini) struct pin_plan a = { 0 }, b = { 0 };
+	static const struct pin_load one = { 3, false };
+
+	host_init(&h, "l3:1 core:4 pu:1");
+	plan_loaded(&h, "1n1l4c1t", PIN_CAPPED, 2, NULL, &a);
+	plan_loaded(&h, "1n1l4c1t", PIN_CAPPED, 2, &one, &b);
+	assert_int_equal(a.place.cpus.bits[0], 3);
+	assert_int_equal(b.place.cpus.bits[0], 9);
+}
+
 TEST(a_cap_beyond_the_host_is_a_mistake)
 {
 	SCOPED(hosttopo_fini) struct hosttopo h = { 0 };

@@ -74,6 +74,15 @@ static void on_status(struct qemu *q, const char *status)
 	}
 }
 
+/* A machine that shares its CPUs has them from its process. */
+static void place_threads(struct qemu *q)
+{
+	if (!q->place || q->place->mode == PIN_SHARED)
+		return;
+	for (uint32_t i = 0; i < q->nr_tids; i++)
+		pin_vcpu(q->place, i, q->tid[i], &q->vm.warnings);
+}
+
 static void on_answer(struct qemu *q, const struct qmp_msg *m)
 {
 	q->qmp_answered = m->id;
@@ -87,6 +96,7 @@ static void on_answer(struct qemu *q, const struct qmp_msg *m)
 	if (qmp_cmd_of(m->id) == QMP_CMD_CPUS) {
 		memcpy(q->tid, m->tid, sizeof(q->tid));
 		q->nr_tids = m->nr_cpus;
+		place_threads(q);
 	}
 }
 

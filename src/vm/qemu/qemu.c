@@ -92,6 +92,7 @@ static struct qemu *qemu_alloc(void)
 static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *emulator, bool kvm,
 		      struct err *e)
 {
+	q->place = cfg->place;
 	q->shape = (struct qemu_shape){
 		.arch = cfg->arch,
 		.topo = cfg->topo,
@@ -162,6 +163,18 @@ static int check_file_limit(uint64_t size, struct err *e)
 		(unsigned long long)l.rlim_cur >> 20, (unsigned long long)size >> 20);
 }
 
+static void place_ram(struct qemu *q)
+{
+	for (uint32_t node = 0; node < q->shape.topo.nodes; node++) {
+		uint64_t off, len;
+
+		topo_node_memory(&q->shape.topo, q->shape.memory_bytes, node, &off, &len);
+		pin_memory(q->place, node, q->ram + off, len, &q->vm.warnings);
+	}
+	if (q->place->huge_pages)
+		pin_warn(&q->vm.warnings, "huge-pages", "guest memory of QEMU is in small pages");
+}
+
 /* Memory comes into being when the guest touches it, so a large guest costs nothing at start. */
 static int create_ram(struct qemu *q, struct err *e)
 {
@@ -179,6 +192,8 @@ static int create_ram(struct qemu *q, struct err *e)
 	if (at == MAP_FAILED)
 		return err_sys(e, -errno, "guest memory");
 	q->ram = at;
+	if (q->place)
+		place_ram(q);
 	return 0;
 }
 

@@ -76,6 +76,7 @@ struct qemu {
 	struct arglist args;
 	enum qemu_phase phase;
 	uint64_t created_ns, setup_ns;
+	const struct vm_placement *place; /* borrowed from vm_config */
 	pid_t pid;
 	int pidfd;
 	int epoll;

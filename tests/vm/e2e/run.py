@@ -5,6 +5,7 @@ import sys
 
 import harness
 import t_bad_input  # noqa: F401
+import t_host       # noqa: F401
 import t_kill       # noqa: F401
 import t_outcome    # noqa: F401
 import t_replay     # noqa: F401
