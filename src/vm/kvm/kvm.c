@@ -205,14 +205,18 @@ static int kvm_pause(struct vm *vm, struct err *e)
 {
 	int r = crew_pause(&kvm_of(vm)->crew, e);
 
-	return r < 0 ? err_frame(e, "pausing the machine") : 0;
+	if (r < 0)
+		err_frame(e, "pausing the machine");
+	return r;
 }
 
 static int kvm_resume(struct vm *vm, struct err *e)
 {
 	int r = crew_resume(&kvm_of(vm)->crew, e);
 
-	return r < 0 ? err_frame(e, "resuming the machine") : 0;
+	if (r < 0)
+		err_frame(e, "resuming the machine");
+	return r;
 }
 
 static int kvm_link_send(struct vm *vm, const void *data, size_t n, struct err *e)
