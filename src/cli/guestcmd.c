@@ -270,6 +270,8 @@ void guestcmd_wait_with(struct guestcmd *g, const struct cmd *c, int cancel_fd)
 
 void guestcmd_warn(const struct cmd *c, const struct cell_result *r)
 {
+	if (!strcmp(r->host.mode, pin_mode_name(PIN_SHARED)))
+		return; /* nothing was asked for */
 	for (size_t i = 0; i < r->nr_details; i++)
 		if (strncmp(r->details[i].kind, "host:", 5) == 0)
 			fprintf(stderr, "ktstr %s: note: %s\n", c->name, r->details[i].text);

@@ -148,7 +148,7 @@ struct vm_backend {
 struct vm {
 	const struct vm_backend *ops;
 	struct vm_about about;
-	struct pin_warnings warnings; /* what of vm_config.place this host could not do */
+	struct pin_warnings warnings; /* what it went on without; complete once it has stopped */
 };
 
 /*

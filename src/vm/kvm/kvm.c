@@ -132,7 +132,24 @@ static void settle_vcpu(void *ctx, uint32_t cpu)
 	pin_vcpu(k->place, cpu, 0, &w);
 	LOCKED(&k->bus.lock);
 	for (uint32_t i = 0; i < w.nr; i++)
-		pin_warn(&k->warnings, w.w[i].name, "%s", w.w[i].text);
+		pin_warn(&k->vm.warnings, w.w[i].name, "%s", w.w[i].text);
+}
+
+/* Lines of "what: why" become warnings of that name: "huge pages" is "huge-pages". */
+static void take_warnings(struct kvm_vm *k)
+{
+	char name[sizeof(k->vm.warnings.w[0].name)];
+
+	for (const char *line = k->machine->warnings.text, *end; *line; line = end + (*end != 0)) {
+		size_t n = strcspn(line, ":\n");
+
+		end = line + strcspn(line, "\n");
+		snprintf(name, sizeof(name), "%.*s", (int)n, line);
+		for (char *c = name; *c; c++)
+			if (*c == ' ')
+				*c = '-';
+		pin_warn(&k->vm.warnings, name, "%.*s", (int)(end - line), line);
+	}
 }
 
 static void wire_crew(struct kvm_vm *k, const struct vm_config *cfg)
@@ -170,6 +187,7 @@ int kvm_create_by(const struct kvm_calls *calls, const struct vm_config *cfg, st
 		r = boot_load(&b, cfg, k->machine, kvm_slots_used(k), e);
 	if (r < 0)
 		return r;
+	take_warnings(k);
 	wire_crew(k, cfg);
 	*ret = &hand_over(k)->vm;
 	return 0;

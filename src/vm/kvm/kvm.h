@@ -90,9 +90,8 @@ struct kvm_vm {
 	bool had_turn;	       /* bytes were reported last: all else is looked at first */
 	bool link_ready_due;
 	const struct vm_placement *place; /* borrowed from the caller; NULL = anywhere */
-	struct pin_warnings warnings; /* what vCPU threads could not have; under the bus's lock */
-	struct vm_stats stats;	      /* the last ones read */
-	uint64_t rss_at;	      /* when the memory of the process was looked at last */
+	struct vm_stats stats;		  /* the last ones read */
+	uint64_t rss_at;		  /* when the memory of the process was looked at last */
 	int sched_fd[TOPO_MAX_CPUS];
 };
 

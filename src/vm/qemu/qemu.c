@@ -165,7 +165,7 @@ static int check_file_limit(uint64_t size, struct err *e)
 
 static void place_ram(struct qemu *q)
 {
-	for (uint32_t node = 0; node < q->shape.topo.nodes; node++) {
+	for (uint32_t node = 0; node < topo_nodes(&q->shape.topo); node++) {
 		uint64_t off, len;
 
 		topo_node_memory(&q->shape.topo, q->shape.memory_bytes, node, &off, &len);
