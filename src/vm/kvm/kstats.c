@@ -53,7 +53,8 @@ int kstats_parse(const uint8_t *file, size_t n, struct kstats *ret, struct err *
 		return err_set(e, -EINVAL, "KVM statistics: %zu bytes", n);
 	memcpy(&h, file, sizeof(h));
 	uint64_t step = sizeof(struct kvm_stats_desc) + (uint64_t)h.name_size;
-	if (!h.name_size || h.desc_offset + h.num_desc * step > n)
+	if (!h.name_size || h.name_size > n || h.num_desc > n ||
+	    h.desc_offset + h.num_desc * step > n)
 		return err_set(e, -EINVAL, "KVM statistics: %u descriptors at %u in %zu bytes",
 			       h.num_desc, h.desc_offset, n);
 	for (uint32_t i = 0; i < h.num_desc; i++)
