@@ -29,6 +29,28 @@ TEST(item_31_a_machine_with_memory_has_it_before_its_vcpus)
 	fix_end(&x);
 }
 
+static void expect_vcpus(struct topology t, uint64_t bytes, uint32_t n)
+{
+	struct fix x = fix_of();
+
+	x.spec.topo = t;
+	x.spec.memory_bytes = bytes;
+	fix_must_create(&x);
+	assert_int_equal(x.m->nr_vcpus, n);
+	assert_int_equal(kvm_fake_count(x.f, "create_vcpu"), n);
+	fix_end(&x);
+}
+
+TEST(item_75_two_caches_of_two_cores_of_two_threads_are_eight_vcpus)
+{
+	expect_vcpus((struct topology){ 1, 2, 2, 2 }, 256 * MIB, 8);
+}
+
+TEST(item_76_a_single_cpu)
+{
+	expect_vcpus((struct topology){ 1, 1, 1, 1 }, 64 * MIB, 1);
+}
+
 /* 1.10: 77, 78; 6.1: slots dense from 0, nodes side by side */
 TEST(items_77_78_memory_is_dealt_out_to_nodes_without_a_hole)
 {
