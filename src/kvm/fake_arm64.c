@@ -222,6 +222,15 @@ static long ioeventfd(struct kvm_fake *f, const struct kvm_ioeventfd *q)
 	return fake_end(f, "ioeventfd", r, "0x%llx len %u", (unsigned long long)q->addr, q->len);
 }
 
+static long enable_cap(struct kvm_fake *f, const struct kvm_enable_cap *c)
+{
+	long r = fake_begin(f, "enable_cap");
+
+	if (!r && (c->cap != KVM_CAP_HALT_POLL || c->flags))
+		r = -EINVAL;
+	return fake_end(f, "enable_cap", r, "%u %llu", c->cap, (unsigned long long)c->args[0]);
+}
+
 static long vm_ioctl(struct kvm_fake *f, struct fake_thing *t, unsigned long req, void *arg)
 {
 	switch (req) {
@@ -237,6 +246,8 @@ static long vm_ioctl(struct kvm_fake *f, struct fake_thing *t, unsigned long req
 		return create_device(f, arg);
 	case KVM_SET_GSI_ROUTING:
 		return set_routing(f, arg);
+	case KVM_ENABLE_CAP:
+		return enable_cap(f, arg);
 	case KVM_IRQFD:
 		return irqfd(f, arg);
 	case KVM_IOEVENTFD:

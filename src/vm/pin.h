@@ -63,6 +63,8 @@ struct vm_placement {
 	struct pin_mask cpus;	     /* where vCPU threads may run */
 	/* Of guest memory by guest node: host nodes as bits, 0 = anywhere. Set before it is touched. */
 	uint64_t host_nodes[TOPO_MAX_NODES];
+	/* A vCPU's thread that halts stays awake for so long; PIN_NONE = as the host has it. */
+	uint32_t halt_poll_ns;
 	bool fifo;	 /* vCPU threads are SCHED_FIFO 1, the thread of vm_next() 2 */
 	bool huge_pages; /* for guest memory, if there are enough */
 	bool prefault;	 /* guest memory, before the machine starts */

@@ -12,6 +12,8 @@
 #include "machine/hosttopo.h"
 #include "vm/pin.h"
 
+#define HALT_POLL_NS 200000 /* beside others: vmm.md 16, authoring.md 16.1 */
+
 /* How well a host LLC can be a guest's. */
 enum fit {
 	FIT_NOT,
@@ -443,11 +445,16 @@ static int plan_shared(struct planner *p, uint32_t need, bool exactly)
 static int plan(struct planner *p, struct err *e)
 {
 	const struct pin_request *r = p->r;
+	const uint32_t all = (uint32_t)p->h->nr_cpus;
 
 	if (r->mode == PIN_PERFORMANCE)
 		return plan_performance(p, e);
+	/* Of several on one CPU, none may keep it from the others while it halts. */
+	p->out->place.halt_poll_ns =
+		p->out->place.nr_vcpus > (r->mode == PIN_CAPPED ? r->cpu_cap : all) ? 0
+										    : HALT_POLL_NS;
 	if (r->mode == PIN_SHARED)
-		return plan_shared(p, MAX(MIN(r->threads, (uint32_t)p->h->nr_cpus), 1), false);
+		return plan_shared(p, MAX(MIN(r->threads, all), 1), false);
 	if (r->cpu_cap > p->h->nr_cpus || !r->cpu_cap)
 		return err_set(e, -EDQUOT, "CPU cap %u: this process may use %zu host CPU%s",
 			       r->cpu_cap, p->h->nr_cpus, p->h->nr_cpus == 1 ? "" : "s");
@@ -458,7 +465,10 @@ int pin_plan_make(const struct pin_request *r, struct pin_plan *ret, struct err 
 {
 	const struct hosttopo *h = r->host;
 	SCOPED(pin_plan_fini) struct pin_plan out = {
-		.place = { .mode = r->mode, .nr_vcpus = topo_cpus(&r->guest), .service = PIN_NONE },
+		.place = { .mode = r->mode,
+			   .nr_vcpus = topo_cpus(&r->guest),
+			   .service = PIN_NONE,
+			   .halt_poll_ns = PIN_NONE },
 		.claim = calloc(h->llcs, sizeof(*out.claim)),
 	};
 	SCOPED(planner_fini) struct planner p = {

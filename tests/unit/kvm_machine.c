@@ -375,6 +375,21 @@ TEST(huge_pages_that_are_not_there_are_ordinary_ones)
 	}
 }
 
+/* 16: halt polling */
+TEST(how_long_halted_vcpus_stay_awake_is_a_wish)
+{
+	struct fix x = fix_of();
+
+	fix_must_create(&x);
+	machine_halt_poll(x.m, 200000);
+	assert_int_equal(kvm_fake_count(x.f, "enable_cap 182 200000"), 1);
+	assert_null(strstr(x.m->warnings.text, "halt poll"));
+	x.f->fault = (struct fake_fault){ "enable_cap", 0, 1, EINVAL };
+	machine_halt_poll(x.m, 0);
+	assert_non_null(strstr(x.m->warnings.text, "halt poll: as the host has it: Invalid"));
+	fix_end(&x);
+}
+
 TEST(nodes_the_host_will_not_bind_to_and_pages_it_has_not_are_warnings)
 {
 	struct fix x = fix_of();

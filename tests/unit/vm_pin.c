@@ -344,6 +344,28 @@ TEST(capped_ones_do_not_all_take_the_first_cpu)
 	assert_int_equal(b.place.cpus.bits[0], 9);
 }
 
+TEST(who_shares_too_few_cpus_does_not_hold_them_while_it_halts)
+{
+	static const struct {
+		const char *guest;
+		enum pin_mode mode;
+		uint32_t cap, want;
+	} row[] = {
+		{ "1n1l8c1t", PIN_SHARED, 0, 200000 },	      { "1n1l9c1t", PIN_SHARED, 0, 0 },
+		{ "1n1l4c1t", PIN_CAPPED, 4, 200000 },	      { "1n1l4c1t", PIN_CAPPED, 3, 0 },
+		{ "1n1l3c1t", PIN_PERFORMANCE, 0, PIN_NONE },
+	};
+	SCOPED(hosttopo_fini) struct hosttopo h = { 0 };
+
+	host_init(&h, "l3:2 core:4 pu:1");
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		SCOPED(pin_plan_fini) struct pin_plan p = { 0 };
+
+		plan_loaded(&h, row[i].guest, row[i].mode, row[i].cap, NULL, &p);
+		assert_int_equal(p.place.halt_poll_ns, row[i].want);
+	}
+}
+
 TEST(a_cap_beyond_the_host_is_a_mistake)
 {
 	SCOPED(hosttopo_fini) struct hosttopo h = { 0 };

@@ -116,6 +116,8 @@ static int create_machine(struct kvm_vm *k, const struct vm_config *cfg, struct 
 	int r = machine_create(&spec, &k->machine, e);
 	if (r < 0)
 		return r;
+	if (cfg->place && cfg->place->halt_poll_ns != PIN_NONE)
+		machine_halt_poll(k->machine, cfg->place->halt_poll_ns);
 	/* Without it a vCPU that is just about to enter its guest might miss that it is to stop. */
 	if (!k->machine->has_immediate_exit)
 		return err_set(e, -ENOTSUP,

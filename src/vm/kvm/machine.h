@@ -101,6 +101,8 @@ int machine_overlay(struct machine *m, uint64_t gpa, int fd, uint64_t off, uint6
 
 /* @base: room for topo_cpus() slots of PVTIME_SLOT bytes. A host that cannot do it is a warning. */
 int machine_steal_time(struct machine *m, uint64_t base, struct err *e);
+/* How long KVM looks out for a wake-up before it lets a vCPU's thread sleep. Also only a warning. */
+void machine_halt_poll(struct machine *m, uint32_t ns);
 int machine_boot_registers(struct machine *m, uint64_t entry, uint64_t fdt, struct err *e);
 /* Of a vCPU whose thread does not run it. */
 int machine_registers(struct machine *m, uint32_t cpu, struct arm64_regs *ret, struct err *e);

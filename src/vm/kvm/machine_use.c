@@ -86,6 +86,15 @@ int machine_steal_time(struct machine *m, uint64_t base, struct err *e)
 	return 0;
 }
 
+void machine_halt_poll(struct machine *m, uint32_t ns)
+{
+	struct kvm_enable_cap c = { .cap = KVM_CAP_HALT_POLL, .args = { ns } };
+	long r = kvm_ioctl(m->calls, m->vm, KVM_ENABLE_CAP, &c);
+
+	if (r < 0)
+		warn_add(&m->warnings, "halt poll: as the host has it: %s", strerror(-(int)r));
+}
+
 int machine_boot_registers(struct machine *m, uint64_t entry, uint64_t fdt, struct err *e)
 {
 	return arm64_vcpu_boot(m->calls, m->vcpu[0].fd, entry, fdt, e);
