@@ -30,6 +30,8 @@ static bool status_has(const struct virtio_mmio *v, uint32_t bit)
 
 static void interrupt(struct virtio_mmio *v, uint32_t why)
 {
+	if (v->resetting)
+		return;
 	v->isr |= why;
 	v->nr_interrupts++;
 	/*
@@ -155,8 +157,10 @@ void virtio_mmio_kick(struct virtio_mmio *v, uint16_t queue)
 
 static void reset(struct virtio_mmio *v)
 {
+	v->resetting = true;
 	if (status_has(v, VIRTIO_CONFIG_S_DRIVER_OK) && v->type->reset)
 		v->type->reset(v);
+	v->resetting = false;
 	forget(v);
 }
 

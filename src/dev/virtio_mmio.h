@@ -44,7 +44,8 @@ struct virtio_mmio {
 	uint32_t status;
 	uint32_t isr;
 	uint32_t generation;
-	uint32_t more; /* queues that want another kick, see virtio_mmio_pending() */
+	bool resetting; /* nobody listens to interrupts any more */
+	uint32_t more;	/* queues that want another kick, see virtio_mmio_pending() */
 	struct virtq queue[VIRTIO_MAX_QUEUES];
 
 	char why[VIRTQ_WHY];	     /* what a queue says of its break */
