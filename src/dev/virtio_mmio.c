@@ -148,9 +148,11 @@ bool virtio_serve(struct virtio_mmio *v, struct virtq *q, uint32_t budget, virti
 
 void virtio_mmio_kick(struct virtio_mmio *v, uint16_t queue)
 {
-	if (!virtio_running(v) || queue >= v->type->nr_queues || !v->queue[queue].ready)
+	if (queue >= v->type->nr_queues)
 		return;
 	v->more &= ~(1u << queue);
+	if (!virtio_running(v) || !v->queue[queue].ready)
+		return;
 	if (v->type->kick(v, queue) && virtio_running(v))
 		v->more |= 1u << queue;
 }
@@ -187,6 +189,8 @@ static bool write_status(struct virtio_mmio *v, uint32_t value)
 	if (had & ~value)
 		return false; /* a driver takes no step back but by a reset */
 	v->status |= value & VIRTIO_CONFIG_S_FAILED;
+	if (value & VIRTIO_CONFIG_S_FAILED)
+		v->more = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		if (!(value & steps[i]))
 			return !(value & ~(v->status | VIRTIO_CONFIG_S_NEEDS_RESET));

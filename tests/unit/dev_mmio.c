@@ -319,6 +319,31 @@ TEST(work_of_one_kick_is_bounded_and_goes_on_by_itself)
 	driver_fini(&d);
 }
 
+/* Else whoever looks at the mask would kick for ever. */
+TEST(work_that_was_left_over_ends_with_its_queue)
+{
+	struct counter k;
+	struct driver d;
+
+	make(&d, &k);
+	for (int how = 0; how < 2; how++) {
+		driver_start(&d, &k.mmio, 0);
+		k.budget = 1;
+		request(&d, 0);
+		request(&d, 0);
+		driver_kick(&d, 0);
+		assert_int_equal(virtio_mmio_pending(&k.mmio), 1);
+		driver_write(&d, VIRTIO_MMIO_QUEUE_SEL, 0);
+		if (how)
+			driver_write(&d, VIRTIO_MMIO_QUEUE_READY, 0);
+		else
+			status(&d, 15 | VIRTIO_CONFIG_S_FAILED);
+		virtio_mmio_kick(&k.mmio, 0);
+		assert_int_equal(virtio_mmio_pending(&k.mmio), 0);
+	}
+	driver_fini(&d);
+}
+
 TEST(a_device_that_waits_is_not_notified)
 {
 	const uint64_t both[] = { 0, RINGS };
