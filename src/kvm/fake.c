@@ -209,6 +209,11 @@ static enum fake_use use_of(int prot, int flags, const struct fake_thing *t)
 	return prot == PROT_NONE ? FAKE_RESERVED : FAKE_PLAIN;
 }
 
+static const struct fake_thing *thing_of(const struct kvm_fake *f, const struct fake_mapping *m)
+{
+	return m->thing == UINT32_MAX ? NULL : &f->thing[m->thing];
+}
+
 /* Another file in the place of guest memory; the same one again is what it was. */
 static void replace_ram(struct kvm_fake *f, const uint8_t *at, size_t n, const struct fake_thing *t)
 {
@@ -217,7 +222,7 @@ static void replace_ram(struct kvm_fake *f, const uint8_t *at, size_t n, const s
 
 		if (!m->live || m->use != FAKE_RAM || m->at + m->n <= at || at + n <= m->at)
 			continue;
-		if (&f->thing[m->thing] != t && fake_is_slot(f, at, n) && fake_vm_lives(f))
+		if (thing_of(f, m) != t && fake_is_slot(f, at, n) && fake_vm_lives(f))
 			fake_break(f, "guest memory replaced while the VM lives");
 		if (m->at >= at && m->at + m->n <= at + n)
 			m->live = false;
@@ -420,6 +425,17 @@ static int read_cache(const struct kvm_fake *f, const char *path, char *buf, siz
 	return snprintf(buf, cap, "%s", f->host.cache[index][what[0] == 't']);
 }
 
+static int read_setting(const struct kvm_fake *f, const char *path, char *buf, size_t cap)
+{
+	if (strstr(path, "/free_hugepages"))
+		return snprintf(buf, cap, "%llu", (unsigned long long)f->host.free_huge_pages);
+	if (strstr(path, "/transparent_hugepage/enabled"))
+		return snprintf(buf, cap, "%s", f->host.thp);
+	if (strstr(path, "/shmem_enabled"))
+		return snprintf(buf, cap, "%s", f->host.thp_files);
+	return read_cache(f, path, buf, cap);
+}
+
 static int call_read_line(void *ctx, const char *path, char *buf, size_t cap)
 {
 	struct kvm_fake *f = ctx;
@@ -427,10 +443,7 @@ static int call_read_line(void *ctx, const char *path, char *buf, size_t cap)
 	pthread_mutex_lock(&f->lock);
 	int r = fake_begin(f, "read_line");
 	if (!r)
-		r = strstr(path, "/free_hugepages")
-			    ? snprintf(buf, cap, "%llu",
-				       (unsigned long long)f->host.free_huge_pages)
-			    : read_cache(f, path, buf, cap);
+		r = read_setting(f, path, buf, cap);
 	fake_end(f, "read_line", MIN(r, 0), "%s", path);
 	pthread_mutex_unlock(&f->lock);
 	return r;
@@ -499,6 +512,8 @@ struct kvm_fake *kvm_fake_create(void)
 		.ipa_bits = 48,
 		.max_vcpus = 512,
 		.clidr = 0x09000004, /* one unified level, as KVM makes it up; LoUU 1, LoC 1 */
+		.thp = "always madvise [never]",
+		.thp_files = "always within_size advise [never] deny force",
 		.cache = { { "1", "Data" }, { "1", "Instruction" }, { "2", "Unified" } },
 	};
 	f->fail_at = -1;

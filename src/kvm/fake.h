@@ -27,6 +27,7 @@ struct fake_host {
 	uint32_t mpidr_skew; /* added to every MPIDR */
 	uint64_t clidr;
 	uint64_t free_huge_pages;
+	const char *thp, *thp_files; /* the kernel's settings of transparent huge pages */
 	const char *cache[8][2]; /* level and type of each index of a CPU's sysfs; ends at NULL */
 };
 

@@ -609,10 +609,42 @@ VM_TEST(a_kvm_that_cannot_interrupt_its_guests_is_refused)
 	assert_non_null(strstr(e.text, "KVM_CAP_IMMEDIATE_EXIT"));
 }
 
-/* vmm.md 1.3: 29, of all that a backend makes. */
-VM_TEST(whatever_call_fails_nothing_is_left_behind)
+#define ANY_FILES "always within_size advise [never] deny force"
+
+/* Private memory may have huge pages where files have none, and then has no file. */
+VM_TEST(memory_is_where_the_huge_pages_are)
 {
 	struct world *w = *state;
+	static const struct {
+		const char *thp, *files;
+		uint32_t memfds;
+		bool huge;
+	} hosts[] = {
+		{ "[always] madvise never", ANY_FILES, 0, true },
+		{ "always [madvise] never", "always within_size advise never [deny] force", 0,
+		  true },
+		{ "always [madvise] never", "always within_size [advise] never deny force", 1,
+		  true },
+		{ "always madvise [never]", ANY_FILES, 1, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		kvm_fake_destroy(w->fake); /* there is one VM in each */
+		w->fake = kvm_fake_create();
+		w->fake->host.thp = hosts[i].thp;
+		w->fake->host.thp_files = hosts[i].files;
+		create(w, 1);
+		assert_int_equal(kvm_fake_count(w->fake, "memfd"), hosts[i].memfds);
+		assert_int_equal(kvm_of(w->vm)->machine->ram.thp, hosts[i].huge);
+		uint8_t *kernel = vm_memory(w->vm, DRIVER_RAM, 64);
+		assert_memory_equal(kernel + 56, "ARM\x64", 4);
+		vm_destroy(w->vm);
+		w->vm = NULL;
+	}
+}
+
+static void fail_each(struct world *w, const char *thp)
+{
 	struct vm_config cfg = config(w, 3);
 	char leak[200];
 	bool done = false;
@@ -622,6 +654,7 @@ VM_TEST(whatever_call_fails_nothing_is_left_behind)
 		struct vm *vm = NULL;
 		struct err e = { 0 };
 
+		f->host.thp = thp;
 		f->run = run_guest;
 		f->run_ctx = w;
 		f->fail_at = n;
@@ -636,6 +669,13 @@ VM_TEST(whatever_call_fails_nothing_is_left_behind)
 		kvm_fake_destroy(f);
 		assert_true(n < 1000);
 	}
+}
+
+/* vmm.md 1.3: 29, of all that a backend makes. */
+VM_TEST(whatever_call_fails_nothing_is_left_behind)
+{
+	fail_each(*state, "[always] madvise never");
+	fail_each(*state, "always madvise [never]");
 }
 
 UNIT_MAIN(NULL, NULL)

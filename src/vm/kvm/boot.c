@@ -109,13 +109,14 @@ static int copy_in(struct machine *m, uint64_t gpa, int fd, uint64_t len)
 }
 
 /*
- * Mapped where that can be: nothing is copied, and what the guest does not change is in the host's
- * memory once for all guests.
+ * Into huge pages by a copy: it takes milliseconds, and the guest then gets its kernel by some twenty
+ * faults and not by ten thousand. Else mapped: nothing is copied, and what the guest does not change
+ * is in the host's memory once for all guests.
  */
 static int load(struct machine *m, const struct place_range *at, int fd, uint64_t len,
 		const char *what, struct err *e)
 {
-	if (!m->ram.huge && machine_overlay(m, at->base, fd, 0, len, NULL) == 0)
+	if (!m->ram.huge && !m->ram.thp && machine_overlay(m, at->base, fd, 0, len, NULL) == 0)
 		return 0;
 	int r = copy_in(m, at->base, fd, len);
 

@@ -16,6 +16,8 @@
 #define MFD_HUGE_2MB (21u << 26)
 #endif
 #define PLACEHOLDER 4096
+#define THP "/sys/kernel/mm/transparent_hugepage/enabled"
+#define THP_FILES "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define FREE_HUGE "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 
 void warn_add(struct warnings *w, const char *fmt, ...)
@@ -88,6 +90,34 @@ static bool want_huge(const struct ram_plan *p, struct warnings *w)
 	return have >= need;
 }
 
+/* Whether a setting of the kernel, "one [two] three", is one of those. */
+static bool chosen(const struct kvm_calls *k, const char *path, const char *const *words)
+{
+	char line[128];
+
+	if (k->read_line(k->ctx, path, line, sizeof(line)) <= 0)
+		return false;
+	for (; *words; words++)
+		if (strstr(line, *words))
+			return true;
+	return false;
+}
+
+/*
+ * A boot touches its memory in some 16000 small pages or in a hundred huge ones, each an exit of the
+ * guest and a fault of the host. Most hosts have huge pages for what is private and none for
+ * memory files, so there guest memory is private.
+ */
+static bool better_private(struct ram *r)
+{
+	static const char *const own[] = { "[always]", "[madvise]", NULL };
+	static const char *const none[] = { "[never]", "[deny]", NULL };
+	bool for_own = chosen(r->calls, THP, own);
+
+	r->thp = for_own;
+	return for_own && chosen(r->calls, THP_FILES, none);
+}
+
 static int open_file(struct ram *r, const struct ram_plan *p, bool huge)
 {
 	const struct kvm_calls *k = r->calls;
@@ -101,6 +131,15 @@ static int open_file(struct ram *r, const struct ram_plan *p, bool huge)
 	return k->ftruncate(k->ctx, fd, (off_t)(huge ? ALIGN_UP(p->bytes, HUGE_PAGE) : p->bytes));
 }
 
+/* Guest memory from @off on, which is at @at. */
+static void *map_part(struct ram *r, void *at, size_t len, off_t off)
+{
+	int flags = r->file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+
+	return r->calls->mmap(r->calls->ctx, at, len, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
+			      r->file, r->file < 0 ? 0 : off);
+}
+
 static int map_nodes(struct ram *r, const struct ram_plan *p)
 {
 	uint8_t *at = (uint8_t *)ALIGN_UP((uintptr_t)r->reserved, HUGE_PAGE);
@@ -112,10 +151,8 @@ static int map_nodes(struct ram *r, const struct ram_plan *p)
 		if (!len)
 			continue;
 		/* the last node's part of a huge page is all its own */
-		void *m = r->calls->mmap(r->calls->ctx, at + off,
-					 r->huge ? ALIGN_UP(len, HUGE_PAGE) : len,
-					 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->file,
-					 (off_t)off);
+		void *m =
+			map_part(r, at + off, r->huge ? ALIGN_UP(len, HUGE_PAGE) : len, (off_t)off);
 		if (kvm_is_bad(m))
 			return kvm_bad(m);
 		r->mem.region[r->mem.nr++] =
@@ -126,7 +163,8 @@ static int map_nodes(struct ram *r, const struct ram_plan *p)
 
 static int open_and_map(struct ram *r, const struct ram_plan *p, bool huge)
 {
-	int ret = open_file(r, p, huge);
+	r->huge = false;
+	int ret = !huge && better_private(r) ? 0 : open_file(r, p, huge);
 
 	return ret < 0 ? ret : map_nodes(r, p);
 }
@@ -186,8 +224,7 @@ void ram_restore(struct ram *r, void *at, size_t len)
 {
 	const uint8_t *first = (uint8_t *)ALIGN_UP((uintptr_t)r->reserved, HUGE_PAGE);
 
-	r->calls->mmap(r->calls->ctx, at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		       r->file, (uint8_t *)at - first);
+	map_part(r, at, len, (uint8_t *)at - first);
 }
 
 int ram_placeholder(struct ram *r, uint64_t base, struct err *e)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Guest RAM: one memory file, one reservation of addresses, and in it one mapping per node. KVM knows
- * nothing of it yet. Being a file it can be shared, kept after the end, and bound to nodes.
+ * nothing of it yet. A file can be shared and kept after the end; where the host has huge pages for
+ * private memory only, there is none.
  */
 #ifndef VM_KVM_RAM_H
 #define VM_KVM_RAM_H
@@ -39,8 +40,9 @@ struct ram {
 	struct gmem mem;
 	void *reserved; /* all of it in one piece; NULL: there is none */
 	size_t reserved_len;
-	int file; /* guest RAM from the lowest address on; -1: there is none */
-	bool huge;
+	int file;  /* guest RAM from the lowest address on; -1: there is none */
+	bool huge; /* of huge pages set aside by the host's owner */
+	bool thp;  /* of huge pages as the kernel finds them */
 };
 
 /* Before anything else; then ram_fini() is safe. */
