@@ -12,6 +12,7 @@
 #include "base/term.h"
 #include "catalog/catalog.h"
 #include "cli/cmd.h"
+#include "harness/host.h"
 #include "harness/program.h"
 #include "machine/hosttopo.h"
 #include "machine/topology.h"
@@ -96,6 +97,25 @@ static void look_host(struct doctor *d, struct row *r, enum arch a)
 	}
 	hosttopo_summary(&h, &b);
 	say(r, HEALTH_OK, "%s, %s", arch_names(a)->name, buf_str(&b));
+}
+
+static void look_performance(struct doctor *d, struct row *r, enum arch a)
+{
+	SCOPED(hosttopo_fini) struct hosttopo h = { 0 };
+	SCOPED(buf_fini) struct buf lacks = { 0 };
+	struct err e = { 0 };
+
+	if (host_look(&h, &e) < 0) {
+		say(r, HEALTH_NOTE, "%s", e.text);
+		return;
+	}
+	host_lacks(&h, "", host_may_fifo(), &lacks);
+	if (lacks.len)
+		say(r, HEALTH_NOTE, "without %s", buf_str(&lacks));
+	else
+		say(r, HEALTH_OK, "nothing is missing");
+	advise(r, "only for tests that measure: limit rtprio of 2, vm.nr_hugepages, isolcpus=, "
+		  "kernel.sched_rt_runtime_us=-1, governor performance");
 }
 
 static void look_kvm(struct doctor *d, struct row *r, enum arch a)
@@ -279,6 +299,7 @@ static const struct check {
 	{ "kvm", look_kvm },
 	{ "qemu", look_qemu, .per_arch = true },
 	{ "guests", look_guests, .per_arch = true },
+	{ "performance", look_performance },
 	{ "memory", look_memory },
 	{ "cache", look_cache },
 	{ "runtime", look_runtime },

@@ -10,6 +10,7 @@
 #include "vm/pin.h"
 #include "vm/reserve.h"
 
+struct buf;
 struct cell_result;
 struct err;
 
@@ -50,5 +51,19 @@ void host_tell(const struct host_use *u, const struct pin_warnings *machine,
 	       struct cell_result *ret);
 /* Once the machine is gone. */
 void host_leave(struct host_use *u);
+
+/*
+ * What performance mode would go without on this machine, as a list of half sentences; empty = it
+ * lacks nothing. @root is in front of /sys and /proc ("" but in tests), @fifo whether this process may
+ * have real-time priority.
+ */
+void host_lacks(const struct hosttopo *h, const char *root, bool fifo, struct buf *out);
+/*
+ * How this process stands, in a line: whether a shortage may be of its own making. No limits in
+ * figures: they say more about the machine than about the run.
+ */
+void host_state(struct buf *out);
+/* Tries it. */
+bool host_may_fifo(void);
 
 #endif
