@@ -69,6 +69,7 @@ void cell_result_fini(struct cell_result *r)
 	free(r->details);
 	free(r->cgroups);
 	free(r->values);
+	free(r->counters);
 	free(r->host.cpus);
 	free(r->headline);
 	free(r->rerun);

@@ -97,6 +97,12 @@ struct test_value {
 	double value;
 };
 
+/* What the hypervisor counted, over all vCPUs and per vCPU. */
+struct host_counter {
+	char name[32];
+	uint64_t sum, average;
+};
+
 /* Durations in ns; 0 = never got there. */
 struct cell_times {
 	uint64_t total;	 /* cell start to verdict, as the user waits for it */
@@ -171,6 +177,8 @@ struct cell_result {
 	struct host_share host;
 	char release[64];	/* uname -r as the guest said */
 	uint64_t host_stall_ns; /* longest time a vCPU wanted to run and the host did not let it */
+	struct host_counter *counters;
+	size_t nr_counters;
 	uint64_t load_wait_ppm; /* share of the load window in which vCPUs waited for a host CPU */
 	struct schedule_digest schedule;
 	/* schedule.kept of them, or NULL */

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "harness/fields.h"
+#include "vm/vm.h"
 
 #define RESULT_JSON_MAX (64u << 20)
 
@@ -71,6 +72,13 @@ static const struct field host_fields[] = {
 	{ 0 },
 };
 
+static const struct field counter_fields[] = {
+	FIELD(struct host_counter, name),
+	FIELD(struct host_counter, sum),
+	FIELD(struct host_counter, average),
+	{ 0 },
+};
+
 const struct field schedule_digest_fields[] = {
 	FIELD(struct schedule_digest, have),
 	NAMED(struct schedule_digest, digest, FIELD_HEX),
@@ -104,6 +112,7 @@ static const struct field result_fields[] = {
 	FIELD(struct cell_result, release),
 	FIELD(struct cell_result, host_stall_ns),
 	FIELD(struct cell_result, load_wait_ppm),
+	ARRAY(struct cell_result, counters, counter_fields, VM_MAX_COUNTERS),
 	OBJECT(struct cell_result, schedule, schedule_digest_fields),
 	FIELD(struct cell_result, output),
 	FIELD(struct cell_result, sched_log),

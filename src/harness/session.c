@@ -344,6 +344,24 @@ static int watch_guest(struct session *s, struct err *e)
 	return 0;
 }
 
+/* That there are none is no trouble: it is so with every emulator. */
+static void take_counters(struct session *s, struct cell_result *ret)
+{
+	struct vm_counter all[VM_MAX_COUNTERS];
+	int n = vm_counters(s->vm, all);
+
+	if (n <= 0)
+		return;
+	ret->counters = calloc((size_t)n, sizeof(*ret->counters));
+	for (int i = 0; ret->counters && i < n; i++) {
+		struct host_counter *c = &ret->counters[ret->nr_counters++];
+
+		snprintf(c->name, sizeof(c->name), "%s", all[i].name);
+		c->sum = all[i].sum;
+		c->average = all[i].sum / topo_cpus(&s->spec->vm.topo);
+	}
+}
+
 int session_run(const struct session_spec *spec, struct cell_result *ret, struct session_end *end,
 		struct err *e)
 {
@@ -371,6 +389,7 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 	ret->load_wait_ppm = stall_wait_ppm(s.stalls);
 	if (end)
 		*end = (struct session_end){ s.watch.have_exit, s.watch.exit };
+	take_counters(&s, ret);
 	struct pin_warnings warnings = s.vm->warnings;
 	vm_destroy(hand_over(s.vm));
 	reserve_release(&s.host.res); /* others may be waiting */

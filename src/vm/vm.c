@@ -165,6 +165,11 @@ void vm_kill(struct vm *vm)
 	vm->ops->kill(vm);
 }
 
+int vm_counters(struct vm *vm, struct vm_counter *ret)
+{
+	return vm->ops->counters ? vm->ops->counters(vm, ret) : -ENOTSUP;
+}
+
 int vm_stats(struct vm *vm, struct vm_stats *ret, struct err *e)
 {
 	return vm->ops->stats(vm, ret, e);

@@ -120,6 +120,13 @@ struct vm_stats {
 	struct vm_vcpu_time vcpu[TOPO_MAX_CPUS];
 };
 
+/* A counter of the hypervisor, over all vCPUs. */
+struct vm_counter {
+	const char *name; /* the kernel's; static */
+	uint64_t sum;
+};
+#define VM_MAX_COUNTERS 32
+
 struct vm;
 
 /* Backend operations; a backend is one of these and a branch in vm_choose(). */
@@ -138,6 +145,7 @@ struct vm_backend {
 	void (*kill)(struct vm *vm);
 	int (*stats)(struct vm *vm, struct vm_stats *ret, struct err *e);
 	int (*clock)(struct vm *vm, uint64_t *ret_ns, struct err *e);
+	int (*counters)(struct vm *vm, struct vm_counter *ret); /* NULL: there are none */
 	/* Guest physical memory as the host sees it: NULL when [gpa, gpa + len) is not all RAM. */
 	void *(*memory)(struct vm *vm, uint64_t gpa, uint64_t len);
 	/* see vm_guest_modules() */
@@ -192,6 +200,11 @@ int vm_resume(struct vm *vm, struct err *e);
 /* At once, whatever the guest does; vm_next() then reports STOPPED/KILLED. */
 void vm_kill(struct vm *vm);
 int vm_stats(struct vm *vm, struct vm_stats *ret, struct err *e);
+/*
+ * What the hypervisor counted, into VM_MAX_COUNTERS places; once the machine has stopped. How many,
+ * or a negative errno: the backend or this host's kernel has none.
+ */
+int vm_counters(struct vm *vm, struct vm_counter *ret);
 /*
  * Virtual time since the machine started, in whole seconds of ns; asking changes nothing for the
  * guest. -ETIMEDOUT: the backend does not answer.

@@ -502,6 +502,14 @@ TEST(statistics_are_those_of_their_vcpu_or_there_are_none)
 	assert_int_equal(kvm_fake_count(x.f, "get_stats_fd"), 1);
 	fix_end(&x);
 
+	x = fix_of(); /* many of them do not all stay open */
+	x.spec.topo.cores = 65;
+	fix_must_create(&x);
+	for (uint32_t cpu = 0; cpu < 65; cpu++)
+		assert_int_equal(machine_stats(x.m, cpu, &s, &x.e), 0);
+	assert_int_equal(kvm_fake_count(x.f, "close stats"), 65);
+	fix_end(&x);
+
 	x = fix_of();
 	x.f->host.stats = false;
 	fix_must_create(&x);

@@ -58,6 +58,9 @@ static void fill(struct cell_result *r)
 	r->values[0].value = 0.1;
 	r->values[1].value = (double)INFINITY;
 	strcpy(r->values[1].unit, "%");
+	r->counters = calloc(1, sizeof(*r->counters));
+	r->nr_counters = 1;
+	r->counters[0] = (struct host_counter){ "exits", 1ull << 40, 1ull << 38 };
 }
 
 TEST(results_survive_the_way_through_json)
@@ -82,6 +85,8 @@ TEST(results_survive_the_way_through_json)
 	assert_int_equal(b.cgroups[0].workers, UINT32_MAX);
 	assert_int_equal(b.cgroups[1].wake.p999_ns, 42);
 	assert_true(b.values[0].value == 0.1 && isnan(b.values[1].value));
+	assert_string_equal(b.counters[0].name, "exits");
+	assert_true(b.counters[0].sum == 1ull << 40 && b.counters[0].average == 1ull << 38);
 	assert_true(b.schedule.have && b.schedule.digest == UINT64_MAX - 1);
 	assert_int_equal(b.schedule.kept, 4);
 	assert_string_equal(b.schedule.why_not, "none");

@@ -286,6 +286,7 @@ const struct vm_backend vm_backend_kvm = {
 	.resume = kvm_resume,
 	.kill = kvm_kill,
 	.stats = kvm_stats,
+	.counters = kvm_counters,
 	.clock = kvm_clock,
 	.memory = kvm_memory,
 	.modules = kvm_modules,

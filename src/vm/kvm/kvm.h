@@ -127,6 +127,9 @@ void kvm_stats_init(struct kvm_vm *k);
 void kvm_stats_close(struct kvm_vm *k);
 int kvm_stats(struct vm *vm, struct vm_stats *ret, struct err *e);
 
+/* counters.c */
+int kvm_counters(struct vm *vm, struct vm_counter *ret);
+
 /* kvm.c: with another door to KVM, for tests; @calls is borrowed for the VM's life. */
 int kvm_create_by(const struct kvm_calls *calls, const struct vm_config *cfg, struct vm **ret,
 		  struct err *e);

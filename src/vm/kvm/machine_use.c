@@ -16,6 +16,9 @@
 #include "machine/memmap.h"
 #include "vm/kvm/machine.h"
 
+/* With more vCPUs than this each statistics file is opened anew, or descriptors would run out. */
+#define KEEP_STATS 64
+
 /* A description of its own, since a lock belongs to that; and with it of the right to read. */
 static int lock_file(struct machine *m, int fd, struct err *e)
 {
@@ -161,6 +164,8 @@ int machine_stats(struct machine *m, uint32_t cpu, struct kstats *ret, struct er
 	if (!file)
 		return kvm_fail(e, -ENOMEM, "vCPU %u: read KVM statistics", cpu);
 	ssize_t n = m->calls->pread(m->calls->ctx, m->vcpu[cpu].stats_fd, file, KSTATS_FILE_MAX, 0);
+	if (m->nr_vcpus > KEEP_STATS)
+		kvm_close(m->calls, &m->vcpu[cpu].stats_fd);
 	if (n < 0)
 		return kvm_fail(e, (int)n, "vCPU %u: read KVM statistics", cpu);
 	return kstats_parse(file, (size_t)n, ret, e);
