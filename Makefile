@@ -33,8 +33,9 @@ check: all
 demo: all
 	@tools/demo $(BUILD)
 
+# ARCH=...: our own VMM beside QEMU on the real KVM of the lab's host.
 bench: all
-	@tools/bench $(BUILD)
+	@$(if $(ARCH),tests/lab/lab --arch $(ARCH) $(BUILD) compare,tools/bench $(BUILD))
 
 # The tests that take real KVM, in an emulated host of that architecture: docs/lab.md.
 lab: host

@@ -3,25 +3,19 @@
  * The backend interface on a real KVM: what machines do that no kernel does on command. LAB_VM names the
  * backend. Runs in the lab, see docs/lab.md; without KVM the tests are skipped.
  */
-#include <errno.h>
-#include <unistd.h>
-
 #include "../unit/unit.h"
 
 #include "base/err.h"
 #include "base/io.h"
 #include "machine/memmap.h"
 #include "tiny.h"
+#include "tiny_vm.h"
 #include "vm/probe.h"
 #include "vm/vm.h"
 
-#define MIB (1ull << 20)
 #define KILL_LIMIT_MS 100
 #define KILLS 5
-#define MAX_CPUS 16
 #define LIMIT_NS 20000000000ull
-
-extern const char tiny_image[], tiny_image_end[];
 
 static const char *backend(void)
 {
@@ -39,42 +33,15 @@ static void need_kvm(void)
 		skip();
 }
 
-static void write_image(const char *path, uint64_t order, uint64_t detail)
-{
-	char image[4096];
-	size_t len = (size_t)(tiny_image_end - tiny_image);
-
-	assert_true(len <= sizeof(image));
-	memcpy(image, tiny_image, len);
-	memcpy(image + TINY_ORDER, &order, sizeof(order));
-	memcpy(image + TINY_DETAIL, &detail, sizeof(detail));
-	assert_int_equal(write_file_atomic(path, image, len, 0600, NULL), 0);
-}
-
 /* Running, or the test has failed with the sentence. */
 static struct vm *start(const char *topology, uint64_t order, uint64_t detail)
 {
-	const struct vm_backend *b;
-	struct vm_config c = { .arch = ARCH_ARM64,
-			       .memory_bytes = 128 * MIB,
-			       .initrd_fd = -1,
-			       .cmdline = "",
-			       .accel = VM_ACCEL_KVM,
-			       .time = VM_TIME_REAL };
-	struct vm_about about;
 	struct vm *vm = NULL;
-	char path[64];
 	struct err e;
 
 	need_kvm();
-	snprintf(path, sizeof(path), "/tmp/tiny.%d", getpid());
-	write_image(path, order, detail);
-	c.kernel_path = path;
-	assert_int_equal(topo_parse(topology, &c.topo, &e), 0);
-	if (vm_choose(backend(), ARCH_ARM64, VM_ACCEL_KVM, VM_TIME_REAL, &b, &about, &e) < 0 ||
-	    vm_create(b, &c, &vm, &e) < 0 || vm_start(vm, &e) < 0)
+	if (tiny_start(backend(), topology, order, detail, &vm, &e) < 0)
 		fail_msg("%s: %s", backend(), e.text);
-	unlink(path);
 	return vm;
 }
 
@@ -89,15 +56,6 @@ static void next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret)
 	} while (ret->kind == VM_EVENT_CONSOLE);
 }
 
-static uint64_t counter(struct vm *vm, uint32_t cpu)
-{
-	const volatile uint64_t *c =
-		vm_memory(vm, TINY_COUNTERS + ((uint64_t)cpu << TINY_COUNTER_SHIFT), sizeof(*c));
-
-	assert_non_null(c);
-	return *c;
-}
-
 /* Until every CPU's counter is another than it was; a machine that ends instead has failed. */
 static void await_change(struct vm *vm, const uint64_t *was, uint32_t nr)
 {
@@ -105,7 +63,7 @@ static void await_change(struct vm *vm, const uint64_t *was, uint32_t nr)
 	struct vm_event ev;
 
 	for (uint32_t i = 0; i < nr; i++)
-		while (counter(vm, i) == was[i]) {
+		while (tiny_counter(vm, i) == was[i]) {
 			next(vm, now_ns() + 1000000, &ev);
 			if (ev.kind == VM_EVENT_STOPPED)
 				fail_msg("stopped: %s", ev.stop.text);
@@ -116,7 +74,7 @@ static void await_change(struct vm *vm, const uint64_t *was, uint32_t nr)
 
 static void await_start(struct vm *vm, uint32_t nr)
 {
-	static const uint64_t zero[MAX_CPUS];
+	static const uint64_t zero[TINY_MAX_CPUS];
 
 	await_change(vm, zero, nr);
 }
@@ -157,11 +115,11 @@ TEST(pausing_parks_every_vcpu_and_resuming_lets_them_run)
 		await_change(vm, at_pause, 4);
 		assert_int_equal(vm_pause(vm, &e), 0);
 		for (uint32_t i = 0; i < 4; i++)
-			at_pause[i] = counter(vm, i);
+			at_pause[i] = tiny_counter(vm, i);
 		next(vm, now_ns() + 100000000, &ev);
 		assert_int_equal(ev.kind, VM_EVENT_NONE);
 		for (uint32_t i = 0; i < 4; i++)
-			assert_int_equal(counter(vm, i), at_pause[i]);
+			assert_int_equal(tiny_counter(vm, i), at_pause[i]);
 		assert_int_equal(vm_resume(vm, &e), 0);
 	}
 	await_change(vm, at_pause, 4);

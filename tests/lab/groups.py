@@ -1,65 +1,119 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The groups of tests: functions of (lab, host, tap), and the seconds each may take."""
-import re
+import json, os, re
 
 import payload
+from compare import compare
+from image import run
 
-VM = "kvm"
 TAP = re.compile(r"^\s*(not ok|ok)\b\s*\d*\s*-?\s*([^#\n]*)(?:#\s*SKIP\s*(.*))?", re.I | re.M)
+# 1, 2, 4 and 8 vCPUs, 1 and 2 nodes, 1 to 4 LLCs, and SMT
+SHAPES = ["1n1l1c1t", "1n1l2c1t", "1n2l2c1t", "2n2l1c1t", "1n3l1c1t", "1n2l2c2t", "2n4l2c1t"]
+SCHEDULERS = ["eevdf", "scx_ktstr"]
 
 
-def add_tap(tap, prefix, outcome):
-    """TAP lines of a program; one that dies or says nothing has failed too."""
+def add_tap(tap, prefix, outcome, skips=True):
+    """TAP lines of a program; one that dies or says nothing has failed too. Without @skips so has a skip."""
     seen = failed = 0
     for verdict, name, skip in TAP.findall(outcome.output):
         name, skip = name.strip(), skip.strip() if skip else None
         if skip and not name:  # cmocka 1.1: "not ok 8 # SKIP name"
             verdict, name, skip = "ok", skip, "the host lacks what the test takes"
+        ok = verdict.lower() == "ok" and (skips or skip is None)
         seen += 1
-        failed += verdict.lower() != "ok"
-        tap.add(f"{prefix}{name}", verdict.lower() == "ok", outcome.output, skip)
+        failed += not ok
+        tap.add(f"{prefix}{name}", ok, outcome.output, skip if ok else None)
     if (not outcome.ok and not failed) or not seen:
         tap.add(f"{prefix}ends well", False, f"{outcome}, {seen} tests\n{outcome.output}")
     if outcome.left:
         tap.add(f"{prefix}leaves no process behind", False, f"{outcome.left} left")
 
 
-def doctor(lab, host, tap):
+def doctor(host, tap):
     """What `ktstr doctor` finds out by itself about a host with a real KVM."""
     o = host.run("build/ktstr doctor", 60)
-    tap.add("doctor: kvm runs kernels", o.ok and "/dev/kvm runs kernels" in o.output, f"{o}\n{o.output}")
+    tap.add("doctor: kvm runs kernels", o.ok and "/dev/kvm runs kernels" in o.output and not o.left, f"{o}\n{o.output}")
 
 
-def unit(lab, host, tap):
+def real(host, tap):
+    """Programs made for this: a real KVM is here, so nothing may be skipped."""
+    for name in payload.REAL:
+        o = host.run(f"CMOCKA_MESSAGE_OUTPUT=TAP build/tests/lab/{name}", 200)
+        add_tap(tap, f"{name}: ", o, skips=False)
+        for line in re.findall(r"^# (.* us)$", o.output, re.M):
+            tap.note(f"{name}: {line}")
+
+
+def unit(host, tap):
     for name in payload.UNIT:
         o = host.run(f"CMOCKA_MESSAGE_OUTPUT=TAP FAKE_QEMU=/lab/build/tests/unit/fake-qemu build/tests/unit/unit-{name}", 120)
         add_tap(tap, f"unit {name}: ", o)
 
 
-def real(lab, host, tap):
-    """Programs made for this: what takes a real KVM."""
-    for name in payload.REAL:
-        o = host.run(f"CMOCKA_MESSAGE_OUTPUT=TAP LAB_VM={VM} build/tests/lab/{name}", 300)
-        add_tap(tap, f"{name}: ", o)
-
-
 def hw(lab, host, tap):
-    doctor(lab, host, tap)
-    real(lab, host, tap)
-    unit(lab, host, tap)
+    doctor(host, tap)
+    real(host, tap)
+    unit(host, tap)
 
 
-def test(host, tap, prefix, *args, limit_s=300):
-    add_tap(tap, prefix, host.run(f"build/ktstr test --format tap {' '.join(args)}", limit_s))
+def shapes(host, tap, wanted):
+    o = host.run("build/ktstr test --vm kvm --format tap build/tests/vm/shape -j 1 " + " ".join(f"-t {s}" for s in wanted),
+                 120 * len(wanted))
+    add_tap(tap, "kvm ", o, skips=False)
 
 
 def short(lab, host, tap):
-    o = host.run("build/ktstr run --accel kvm -t 1n1l1c1t -- cat /sys/hypervisor/type /proc/version", 120)
-    tap.add("a guest of qemu/kvm runs a command", "Linux version" in o.output, f"{o}\n{o.output}")
+    shapes(host, tap, ["2n2l1c1t"])
+    o = host.run("build/ktstr test --vm kvm --format tap build/examples/fairness -f two_cgroups -s scx_ktstr", 120)
+    add_tap(tap, "kvm scx_ktstr ", o, skips=False)
+
+
+def verdicts(output):
+    """(test, shape, scheduler) -> verdict, of ktstr test --format json."""
+    said = [json.loads(l) for l in output.splitlines() if l.startswith('{"event":"cell"')]
+    return {(c["test"], c["topology"], c["scheduler_name"]): c["verdict"] for c in said}
+
+
+def examples(lab, host, tap):
+    """The same verdicts as on qemu, which runs the same programs emulated, on this machine."""
+    words = "--format json -s " + " -s ".join(SCHEDULERS)
+    there = " ".join(f"build/examples/{e}" for e in payload.EXAMPLES)
+    here = [os.path.join(lab.build, f"lab-{lab.arch}", "examples", e) for e in payload.EXAMPLES]
+    o = host.run(f"build/ktstr test --vm kvm -j 1 {words} {there}", 1500)
+    ours = verdicts(o.output)
+    theirs = verdicts(run(os.path.join(lab.build, "ktstr"), "test", "--vm", "qemu", *words.split(), *here, may_fail=True,
+                          env=dict(os.environ, KTSTR_SYSROOT=os.path.join(lab.build, f"sysroot-lab-{lab.arch}"))))
+    for key in sorted(ours.keys() | theirs.keys()):
+        tap.add(f"{' '.join(key)}: the verdict on kvm is that on qemu", ours.get(key) == theirs.get(key),
+                f"kvm: {ours.get(key)}, qemu: {theirs.get(key)}\n{o.output[-3000:]}")
+    if not ours:
+        tap.add("examples run on kvm", False, f"{o}\n{o.output}")
 
 
 def cells(lab, host, tap):
-    short(lab, host, tap)
+    shapes(host, tap, SHAPES)
+    examples(lab, host, tap)
 
 
-GROUPS = {"hw": (hw, 300), "short": (short, 120), "cells": (cells, 1200)}
+def in_guest(host, shape, command):
+    return host.run(f"build/ktstr run --vm kvm -t {shape} -- /lab/build/tests/lab/guest_probe {command}", 180)
+
+
+def number(pattern, text):
+    found = re.search(pattern, text)
+    return int(found[1]) if found else -1
+
+
+def guests(lab, host, tap):
+    """What a kernel sees of the host it runs on."""
+    o = in_guest(host, "1n1l1c1t", "perf")
+    tap.add("the guest's PMU counts cycles", o.ok and number(r"cycles (\d+)", o.output) > 0, f"{o}\n{o.output}")
+    fits, over = in_guest(host, "1n1l1c1t", "steal 2"), in_guest(host, "1n1l8c1t", "steal 2")
+    low, high = (number(r", (\d+) percent", x.output) for x in (fits, over))
+    tap.note(f"stolen: {low} % of 1 vCPU, {high} % of 8 vCPUs, on 2 CPUs")
+    tap.add("8 busy vCPUs on 2 CPUs: more than half of the time is stolen, and the guest knows", high > 50 and 0 <= low < high,
+            f"{fits}\n{fits.output}\n{over}\n{over.output}")
+
+
+GROUPS = {"hw": (hw, 480), "short": (short, 240), "cells": (cells, 2400), "guests": (guests, 480),
+          "compare": (compare, 900)}

@@ -9,11 +9,11 @@ EXAMPLES = ["churn", "fairness", "topology", "wakeup"]
 # Unit tests of what depends on the architecture it is built for.
 UNIT = ["base", "link", "machine_topology", "machine_fdt", "image_kernel", "image_closure", "author_checks", "guest_body",
         "vm_probe", "vm_qemu"]
-REAL = ["backend_real", "kvm_real"]
-PROGRAMS = ["ktstr", "schedulers/scx_ktstr", "tests/vm/shape", "tests/unit/fake-qemu",
-            *(f"tests/lab/{r}" for r in REAL),
+REAL = ["kvm_real", "backend_real"]  # tests made for the lab
+PROGRAMS = ["ktstr", "schedulers/scx_ktstr", "tests/vm/shape", "bench/bench-trivial", "tests/unit/fake-qemu",
+            *(f"tests/lab/{p}" for p in ["lab-init", "guest_probe", "backend_bench", *REAL]),
             *(f"examples/{e}" for e in EXAMPLES), *(f"tests/unit/unit-{u}" for u in UNIT)]
-NOT_BY_DEFAULT = ["short"]  # part of another group
+NOT_BY_DEFAULT = ["short"]  # "cells" has it all
 
 
 def log_of(command, said):
@@ -27,7 +27,7 @@ def build(build_dir, arch):
     if not os.path.exists(os.path.join(there, "build.ninja")):
         run("meson", "setup", there, "--cross-file", os.path.join(build_dir, f"cross-lab-{arch}.ini"),
             f"-Dsysroot={build_dir}/sysroot-lab-{arch}", "--werror", cwd=TOP)
-    command = ["ninja", "-C", there, "tests/lab/lab-init", *PROGRAMS]
+    command = ["ninja", "-C", there, *PROGRAMS]
     p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if p.returncode:
         raise Trouble(log_of(command, p.stdout))

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Our own VMM beside QEMU on the same KVM, in turn, so that a slow minute hits both. Only ratios mean anything."""
+import json, statistics
+
+ROUNDS = 3
+VMS = ["kvm", "qemu"]
+# 2 vCPUs that share no cache: what QEMU's guests see of caches under KVM is the host's affair
+SHAPE = "1n2l1c1t"
+
+# The largest resident size of a VM's own process, guest memory (and the files mapped into it) aside; KiB.
+BEYOND = r"""
+build/ktstr run --vm %s --accel kvm -t 1n1l1c1t -- sh -c 'echo up; sleep 3' >/tmp/out 2>&1 &
+while ! grep -q up /tmp/out; do sleep 0.2; done
+for p in $(pidof ktstr qemu-system-aarch64); do
+	tr '\0' ' ' </proc/$p/cmdline | grep -q -- -display || grep -q memfd:ktstr-ram /proc/$p/maps || continue
+	awk '/^[0-9a-f]+-/ { guest = /memfd:ktstr-|\/kernels\// } /^Rss:/ { if (!guest) rss += $2 }
+		/^Pss:/ { if (!guest) pss += $2 } END { print "beyond", rss, pss }' /proc/$p/smaps
+done
+wait
+"""
+
+
+class Failed(Exception):
+    pass
+
+
+def boot(host, vm):
+    """Machine start to power-off of one trivial test, and the times of its phases, in seconds."""
+    o = host.run(f"build/ktstr test build/bench/bench-trivial -t {SHAPE} --vm {vm} --accel kvm --format json", 150)
+    cell = next((json.loads(l) for l in o.output.splitlines() if l.startswith('{"event":"cell"')), None)
+    if not cell or cell["verdict"] != "pass":
+        raise Failed(f"{vm}: {o}\n{o.output[-3000:]}")
+    t = {k: v * 1e-9 for k, v in cell["times"].items()}
+    return {"boot to power-off": t["total"] - t["image"], "start to init": t["setup"] + t["boot"]}
+
+
+def tiny(host, vm):
+    o = host.run(f"build/tests/lab/backend_bench {vm}", 60)
+    if not o.ok:
+        raise Failed(f"{vm}: {o}\n{o.output}")
+    up, gone = (int(w) for w in o.output.split())
+    return {"set-up to the first instruction": up * 1e-6, "kill": gone * 1e-6}
+
+
+def beyond(host, vm):
+    o = host.run(BEYOND % vm, 150)
+    found = [l.split() for l in o.output.splitlines() if l.startswith("beyond")]
+    if not found:
+        raise Failed(f"{vm}: memory: {o}\n{o.output}")
+    return {"memory beyond the guest's, resident": int(found[0][1]) / 1024, "  of it without what is shared": int(found[0][2]) / 1024}
+
+
+# name -> (largest ratio to QEMU's or None, largest own value or None)
+TARGETS = {
+    "boot to power-off": (0.35, None),
+    "set-up to the first instruction": (0.1, None),
+    "  of it without what is shared": (None, 5),
+}
+
+
+def measure(host):
+    seen = {}
+    for _ in range(ROUNDS):
+        for what in (tiny, boot):
+            for vm in VMS:
+                for name, value in what(host, vm).items():
+                    seen.setdefault(name, {}).setdefault(vm, []).append(value)
+    for vm in VMS:
+        for name, value in beyond(host, vm).items():
+            seen.setdefault(name, {})[vm] = [value]
+    return seen
+
+
+def compare(lab, host, tap):
+    host.run("build/ktstr doctor", 60)  # fills the caches
+    for vm in VMS:
+        boot(host, vm)
+    try:
+        seen = measure(host)
+    except Failed as f:
+        return tap.add("compare: everything could be measured", False, str(f))
+    tap.note(f"{'what (s; MiB)':36}" + "".join(f"{vm:>10}" for vm in VMS) + f"{'ratio':>8}  (medians of {ROUNDS})")
+    for name, by_vm in seen.items():
+        ours, theirs = (statistics.median(by_vm[vm]) for vm in VMS)
+        tap.note(f"{name:36}{ours:10.3f}{theirs:10.3f}{ours / theirs:8.3f}")
+        most, limit = TARGETS.get(name, (None, None))
+        if most:
+            tap.add(f"{name.strip()}: at most {most} of QEMU's", ours <= most * theirs, f"{ours / theirs:.3f}")
+        if limit:
+            tap.add(f"{name.strip()}: at most {limit} MiB", ours <= limit, f"{ours:.1f} MiB")
