@@ -9,6 +9,7 @@
 
 #include "vm/accel.h"
 #include "vm/kvm/backend.h"
+#include "vm/pressure.h"
 #include "vm/probe.h"
 #include "vm/qemu/qemu.h"
 
@@ -111,7 +112,11 @@ int vm_create(const struct vm_backend *b, const struct vm_config *cfg, struct vm
 {
 	int r = check_config(cfg, e);
 
-	return r < 0 ? r : b->create(cfg, ret, e);
+	if (r == 0)
+		r = b->create(cfg, ret, e);
+	if (r < 0)
+		pressure_tell(e);
+	return r;
 }
 
 void vm_destroy(struct vm *vm)
@@ -122,7 +127,11 @@ void vm_destroy(struct vm *vm)
 
 int vm_start(struct vm *vm, struct err *e)
 {
-	return vm->ops->start(vm, e);
+	int r = vm->ops->start(vm, e);
+
+	if (r < 0)
+		pressure_tell(e);
+	return r;
 }
 
 int vm_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e)
