@@ -40,6 +40,9 @@ static const struct opt replay_opts[] = {
 	OPT_END,
 };
 
+/* For host CPUs that others have to themselves. */
+#define REPLAY_WAIT_NS (300 * 1000000000ull)
+
 const struct cmd cmd_replay;
 
 /* ---- list ---- */
@@ -335,6 +338,7 @@ static int run_it(struct course *c, struct err *e)
 {
 	SCOPED(cell_result_fini) struct cell_result res = { 0 };
 	SCOPED(sink_destroy) struct sink *s = NULL;
+	SCOPED(hosttopo_fini) struct hosttopo topo = { 0 };
 	SCOPED(buf_fini) struct buf b = { 0 };
 	const struct replay *r = c->replay;
 	const struct replay_args *a = c->args;
@@ -353,7 +357,14 @@ static int run_it(struct course *c, struct err *e)
 	if (err < 0)
 		return err;
 	begin(s, r, cells);
-	err = replay_run(r, &hooks, &res, e);
+	/* What is replayed makes noise, too. */
+	err = common_host(&(struct common_host){ .wait.v = REPLAY_WAIT_NS }, &topo, &hooks.host, e);
+	hooks.host.run = r->cell.name;
+	hooks.host.cancel_fd = c->signals;
+	if (!err)
+		err = replay_run(r, &hooks, &res, e);
+	if (err == -EINTR && !c->signal) /* while it waited for host CPUs */
+		take_signal(c, NULL, c->signals, e);
 	res.times.total = now_ns() - from;
 	finish(s, err < 0 ? NULL : &res, res.times.total);
 	int closed = sink_close(hand_over(s), err < 0 ? NULL : e);

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/err.h"
+#include "base/term.h"
 #include "cli/cmd.h"
 #include "cli/common.h"
 #include "harness/plan.h"
@@ -218,6 +220,13 @@ static int choose_backends(const struct plan *p, const struct test_args *a, stru
 	return 0;
 }
 
+/* In the process of a cell; on a terminal the line at the bottom is drawn again. */
+static void say_wait(void *ctx, const char *who)
+{
+	fprintf(stderr, "%sktstr test: waiting for host CPUs held by %s\n",
+		term_redraws(STDERR_FILENO) ? TERM_ERASE_LINE : "", who);
+}
+
 static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 {
 	SCOPED(catalog_close) struct catalog *c = NULL;
@@ -249,6 +258,7 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 	};
 	probe_store_in(o.cache_dir);
 	r = common_host(&a->host, &topo, &o.host, e);
+	o.host.on_wait = say_wait;
 	if (!r)
 		r = common_pace(&a->rate, &a->turn, &o.pace, e);
 	if (!r)

@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "harness/result.h"
 
+#define NOISE_PPM 10000 /* of the load's time */
+
 static int own_affinity(struct pin_mask *ret)
 {
 	*ret = (struct pin_mask){ 0 };
@@ -117,6 +119,17 @@ static void note(const struct pin_warnings *w, struct cell_result *ret)
 	}
 }
 
+/* CPUs of one's own that one had to wait for were not quite that. */
+static void note_noise(struct cell_result *ret)
+{
+	char text[120];
+
+	snprintf(text, sizeof(text),
+		 "vCPUs waited for their host CPUs in %.1f %% of the load: others run there",
+		 (double)ret->load_wait_ppm / 10000);
+	cell_result_note(ret, "host:noise", text);
+}
+
 void host_tell(const struct host_use *u, const struct pin_warnings *machine,
 	       struct cell_result *ret)
 {
@@ -125,6 +138,8 @@ void host_tell(const struct host_use *u, const struct pin_warnings *machine,
 
 	note(&u->plan.warnings, ret);
 	note(machine, ret);
+	if (p->mode == PIN_PERFORMANCE && ret->load_wait_ppm >= NOISE_PPM)
+		note_noise(ret);
 	if (!u->reserved)
 		return;
 	pin_mask_format(&p->cpus, &cpus);

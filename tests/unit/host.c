@@ -86,6 +86,24 @@ TEST(what_was_entered_is_left_as_it_was)
 	assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
 }
 
+TEST(cpus_that_had_to_be_waited_for_are_noise)
+{
+	const struct host_use alone = { .reserved = true,
+					.plan.place = { .mode = PIN_PERFORMANCE } };
+	const struct host_use shared = { .reserved = true };
+	const struct pin_warnings none = { .nr = 0 };
+
+	for (uint64_t ppm = 9999; ppm <= 10000; ppm++) {
+		SCOPED(cell_result_fini) struct cell_result a = { .load_wait_ppm = ppm };
+		SCOPED(cell_result_fini) struct cell_result b = { .load_wait_ppm = ppm };
+
+		host_tell(&alone, &none, &a);
+		host_tell(&shared, &none, &b);
+		assert_int_equal(noted(&a, "host:noise"), ppm == 10000);
+		assert_false(noted(&b, "host:noise"));
+	}
+}
+
 TEST(virtual_time_has_nothing_to_measure)
 {
 	const struct host_wish w = { &host, PIN_PERFORMANCE, .run = "test", .cancel_fd = -1 };
