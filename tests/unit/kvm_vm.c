@@ -480,9 +480,8 @@ VM_TEST(the_link_carries_what_the_guest_says_to_the_last_byte)
 	assert_int_equal(stopped(w).kind, VM_STOP_KILLED);
 }
 
-VM_TEST(more_than_fits_into_one_event_comes_in_several)
+static void hear_all(struct world *w, bool to_the_end)
 {
-	struct world *w = *state;
 	static uint8_t all[100000], heard[sizeof(all)];
 	struct driver d;
 	size_t n = 0;
@@ -492,6 +491,8 @@ VM_TEST(more_than_fits_into_one_event_comes_in_several)
 	start(w, 1);
 	connect(w, &d);
 	say(w, &d, all, sizeof(all));
+	if (to_the_end)
+		vm_kill(w->vm);
 	while (n < sizeof(all)) {
 		struct vm_event ev = next(w);
 
@@ -501,6 +502,17 @@ VM_TEST(more_than_fits_into_one_event_comes_in_several)
 		n += ev.len;
 	}
 	assert_memory_equal(heard, all, sizeof(all));
+}
+
+VM_TEST(more_than_fits_into_one_event_comes_in_several)
+{
+	hear_all(*state, false);
+}
+
+VM_TEST(more_than_fits_into_one_event_comes_before_the_end)
+{
+	hear_all(*state, true);
+	assert_int_equal(stopped(*state).kind, VM_STOP_KILLED);
 }
 
 VM_TEST(what_is_sent_waits_for_the_guest_and_is_reported_when_gone)

@@ -80,7 +80,6 @@ static bool report_news(struct kvm_vm *k, struct vm_event *ret)
 /* Devices work under the lock; what they have to say meanwhile the loop sees by itself. */
 static void serve(struct kvm_vm *k, struct kvm_slot *s, uint32_t queue)
 {
-	LOCKED(&k->bus.lock);
 	k->in_loop = true;
 	virtio_mmio_kick(s->mmio, (uint16_t)queue);
 	kvm_streams_push(k);
@@ -92,6 +91,7 @@ static bool serve_pending(struct kvm_vm *k)
 {
 	bool more = false;
 
+	LOCKED(&k->bus.lock);
 	for (uint32_t i = 0; i < ARRAY_SIZE(k->slot); i++) {
 		struct kvm_slot *s = &k->slot[i];
 		uint32_t pending = s->mmio ? virtio_mmio_pending(s->mmio) : 0;
@@ -104,29 +104,44 @@ static bool serve_pending(struct kvm_vm *k)
 	return more;
 }
 
-/* The guest is no more: what it notified last may not have been looked at. */
-static void serve_rest(struct kvm_vm *k)
+static void serve_all(struct kvm_vm *k)
 {
+	LOCKED(&k->bus.lock);
 	for (uint32_t i = 0; i < ARRAY_SIZE(k->slot); i++)
 		for (uint32_t q = 0; k->slot[i].mmio && q < k->slot[i].mmio->type->nr_queues; q++)
 			serve(k, &k->slot[i], q);
+}
+
+/* The guest is no more: what it notified last may not have been looked at. */
+static void serve_rest(struct kvm_vm *k)
+{
+	serve_all(k);
 	while (serve_pending(k))
 		continue;
 }
 
-/* A guest that broke a device cannot be judged by what it does from there on. */
-static void end_if_broken(struct kvm_vm *k)
+static bool find_broken(struct kvm_vm *k, struct vm_stop *ret)
 {
-	struct vm_stop why = { .kind = VM_STOP_BACKEND_ERROR };
-
+	LOCKED(&k->bus.lock);
 	for (uint32_t i = 0; i < ARRAY_SIZE(k->slot); i++) {
 		const char *text = k->slot[i].mmio ? virtio_mmio_broken(k->slot[i].mmio) : NULL;
 
 		if (!text)
 			continue;
-		snprintf(why.text, sizeof(why.text), "the guest broke a device: %s", text);
-		crew_end(&k->crew, &why);
+		*ret = (struct vm_stop){ .kind = VM_STOP_BACKEND_ERROR };
+		snprintf(ret->text, sizeof(ret->text), "the guest broke a device: %s", text);
+		return true;
 	}
+	return false;
+}
+
+/* A guest that broke a device cannot be judged by what it does from there on. */
+static void end_if_broken(struct kvm_vm *k)
+{
+	struct vm_stop why;
+
+	if (find_broken(k, &why))
+		crew_end(&k->crew, &why);
 }
 
 static bool report_link_ready(struct kvm_vm *k, struct vm_event *ret)
@@ -183,6 +198,7 @@ static bool on_ready(struct kvm_vm *k, uint64_t token, struct vm_event *ret)
 		struct kvm_slot *s = &k->slot[n / VIRTIO_MAX_QUEUES];
 
 		drain_event(s->kick[n % VIRTIO_MAX_QUEUES]);
+		LOCKED(&k->bus.lock);
 		serve(k, s, n % VIRTIO_MAX_QUEUES);
 	}
 	return false;
