@@ -110,6 +110,56 @@ TEST(items_77_78_memory_is_all_there_and_begins_where_it_should)
 	assert_true(mem->region[0].gpa == KVM_ARM64_RAM);
 }
 
+/* Sets how many huge pages this host has; false if it does not come to that. */
+static bool set_huge_pages(uint32_t n)
+{
+	static const char path[] = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	if (write_attr(path, text, strlen(text), NULL) < 0 ||
+	    read_line_at(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return false;
+	return strtoul(text, NULL, 10) == n;
+}
+
+/* vmm.md 6.2: asked for, or in performance mode when there are enough; 1.4: 32, 38 */
+TEST(huge_pages_are_used_where_there_are_any_and_not_missed_where_not)
+{
+	struct machine_spec s = { .board = &board_kvm_arm64,
+				  .topo = { 1, 1, 1, 1 },
+				  .memory_bytes = 16 * MIB,
+				  .performance = true };
+	const struct gmem_region *g;
+	unsigned char there[16 * MIB / 4096];
+	struct machine *m = NULL;
+
+	need_kvm();
+	s.host_nodes[0] = 1;
+	if (!set_huge_pages(8))
+		fail_msg("no huge pages");
+	assert_int_equal(machine_create(&s, &m, NULL), 0);
+	assert_true(m->ram.huge);
+	assert_string_equal(m->warnings.text, "");
+	machine_destroy(hand_over(m));
+	assert_true(set_huge_pages(7));
+	assert_int_equal(machine_create(&s, &m, NULL), 0);
+	assert_false(m->ram.huge);
+	assert_non_null(strstr(m->warnings.text, "7 of 2 MiB are free, 8 needed"));
+	g = &machine_memory(m)->region[0]; /* all of it is there all the same */
+	assert_int_equal(mincore(g->host, g->len, there), 0);
+	for (uint32_t i = 0; i < sizeof(there); i++)
+		assert_true(there[i] & 1);
+	machine_destroy(hand_over(m));
+	s.huge_pages = true;
+	s.performance = false;
+	assert_int_equal(machine_create(&s, &m, NULL), 0);
+	assert_false(m->ram.huge);
+	assert_non_null(strstr(m->warnings.text, "huge pages: Cannot allocate memory"));
+	machine_destroy(m);
+	assert_true(set_huge_pages(0));
+}
+
 TEST(item_79_immediate_exit_is_there)
 {
 	SCOPED(machine_destroy) struct machine *m = create(1, 1, 1, 1, 64 * MIB);

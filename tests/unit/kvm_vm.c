@@ -583,6 +583,25 @@ VM_TEST(statistics_name_each_vcpu)
 	assert_int_equal(vm_stats(w->vm, &st, NULL), 0);
 }
 
+/* vmm.md 19; the fake's vCPU n has 1000 + n exits, 7 of them by signals. */
+VM_TEST(counters_are_summed_once_the_vcpus_have_left)
+{
+	struct world *w = *state;
+	struct vm_counter c[VM_MAX_COUNTERS];
+
+	start(w, 3);
+	assert_int_equal(vm_counters(w->vm, c), -EBUSY);
+	vm_kill(w->vm);
+	assert_int_equal(stopped(w).kind, VM_STOP_KILLED);
+	assert_int_equal(vm_counters(w->vm, c), 2);
+	assert_string_equal(c[0].name, "exits");
+	assert_int_equal(c[0].sum, 3003);
+	assert_string_equal(c[1].name, "signal_exits");
+	assert_int_equal(c[1].sum, 21);
+	w->fake->fault = (struct fake_fault){ "pread", 1, 1, EIO };
+	assert_int_equal(vm_counters(w->vm, c), -EIO);
+}
+
 VM_TEST(what_it_cannot_do_is_refused_before_anything_is_created)
 {
 	struct world *w = *state;
