@@ -213,7 +213,6 @@ void uart_write(struct uart *u, uint64_t off, uint8_t value)
 
 size_t uart_take(struct uart *u, void *to, size_t n)
 {
-	bool was_empty = is_empty(u);
 	size_t total = MIN(n, u->out_len), first = MIN(total, UART_OUT_CAP - u->out_at);
 
 	if (!total)
@@ -222,9 +221,7 @@ size_t uart_take(struct uart *u, void *to, size_t n)
 	memcpy((char *)to + first, u->out, total - first);
 	u->out_at = (u->out_at + total) % UART_OUT_CAP;
 	u->out_len -= total;
-	if (!was_empty && is_empty(u))
-		u->thre_told = false;
-	update(u);
+	update(u); /* the transmitter may be empty again */
 	return total;
 }
 

@@ -92,6 +92,8 @@ TEST(an_idle_transmitter_interrupts_each_time_it_is_enabled)
 	uart_write(&u, UART_IER, UART_IER_THRI);
 	uart_write(&u, UART_IER, UART_IER_THRI | UART_IER_RDI);
 	assert_int_equal(raised, 4); /* it was on already */
+	assert_int_equal(uart_feed(&u, "a", 1), 1);
+	assert_int_equal(raised, 5); /* a cause of its own, although one waits to be seen */
 }
 
 TEST(each_transmission_ends_with_one_interrupt)

@@ -294,9 +294,11 @@ TEST(break_indirect_where_none_may_be)
 	start(&r, 4); /* with something behind it */
 	desc(&r, 0, DRIVER_RAM, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1);
 	breaks(&r, 0, "indirect descriptor where none");
-	start(&r, 4); /* not negotiated */
+	start(&r, 4); /* not negotiated, though there is nothing wrong with the table */
 	r.q.indirect = false;
-	desc(&r, 0, DRIVER_RAM, 16, VRING_DESC_F_INDIRECT, 0);
+	table = driver_alloc(&r.d, 16);
+	driver_desc(&r.d, table, 0, (struct vring_desc){ table, 16, 0, 0 });
+	desc(&r, 0, table, 16, VRING_DESC_F_INDIRECT, 0);
 	breaks(&r, 0, "indirect descriptor where none");
 }
 
