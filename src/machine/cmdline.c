@@ -27,6 +27,8 @@ static const struct word {
 	{ ALWAYS, "console=ttyS0", "the first UART by the aliases of the device tree" },
 	{ ALWAYS, "panic=-1", "a panic ends the machine at once" },
 	{ ALWAYS, "cryptomgr.notests=1", "half a second of self tests" },
+	{ ALWAYS, "nokaslr",
+	  "kernels of CPUs with FEAT_RNG move without a seed of ours, elsewhere in each run" },
 	{ ALWAYS, "mitigations=off", "nobody in there to protect from anybody" },
 	{ ALWAYS, "init_on_alloc=0", "the same" },
 	{ ALWAYS, "cma=0", "64 MiB for devices we do not have, and as much again per node" },

@@ -210,6 +210,8 @@ static void put_16550s(struct dt *d, const struct fdt_board *b)
 		dt_put_u32(d, "clock-frequency", UART_16550_HZ);
 		dt_put_u32(d, "reg-shift", 0);
 		dt_put_u32(d, "reg-io-width", 1);
+		if (b->idle_uarts >> i & 1)
+			dt_put_str(d, "status", "disabled");
 		dt_close(d);
 	}
 }

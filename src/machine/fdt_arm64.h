@@ -33,6 +33,7 @@ struct fdt_board {
 	bool kaslr;	     /* a kaslr-seed: a moved kernel, and with it page table isolation */
 	bool pmu;
 	uint32_t virtio_slots; /* bit N: something is in slot N */
+	uint32_t idle_uarts;   /* bit N: there, but kernels do not spend their exits on it */
 	uint64_t clidr;	       /* CLIDR_EL1 as the CPUs have it; 0: QEMU's neoverse-n1 */
 	const uint64_t *mpidr; /* of each CPU, borrowed; NULL: topo_mpidr() */
 };

@@ -47,6 +47,7 @@ static int fill_kvm(struct fdt_board *b, struct buf *words, struct err *e)
 	b->initrd_end = p.initrd.end;
 	b->memory_end = p.pvtime.base;
 	b->virtio_slots = (1u << NR_VIRTIO_SLOTS) - 1;
+	b->idle_uarts = 2;
 	return 0;
 }
 

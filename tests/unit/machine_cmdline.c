@@ -7,7 +7,8 @@
 #include "machine/memmap.h"
 
 #define ALWAYS \
-	"console=ttyS0 panic=-1 cryptomgr.notests=1 mitigations=off init_on_alloc=0 cma=0 " \
+	"console=ttyS0 panic=-1 cryptomgr.notests=1 nokaslr mitigations=off init_on_alloc=0 " \
+	"cma=0 " \
 	"swiotlb=noforce kfence.sample_interval=0 earlycon=uart8250,mmio,0xc010000"
 
 static void assert_line(bool verbose, const char *more, const char *want)

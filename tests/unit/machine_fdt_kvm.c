@@ -69,6 +69,19 @@ TEST(devices_are_where_the_table_has_them)
 			    "/serial@c010000");
 }
 
+TEST(a_uart_that_nobody_listens_to_is_there_and_off)
+{
+	SCOPED(buf_fini) struct buf out = { 0 };
+	struct fdt_board b = board_of("1n1l1c1t");
+
+	b.idle_uarts = 2;
+	describe(&b, &out);
+	assert_null(fdt_getprop(out.at, fdt_read_node(out.at, "/serial@c010000"), "status", NULL));
+	assert_string_equal(fdt_getprop(out.at, fdt_read_node(out.at, "/serial@c011000"), "status",
+					NULL),
+			    "disabled");
+}
+
 TEST(redistributors_are_as_many_as_cpus)
 {
 	static const char *const shapes[] = { "1n1l1c1t", "1n1l3c1t", "1n2l124c1t", "1n2l256c1t" };
