@@ -7,8 +7,8 @@ from compare import compare
 from image import run
 
 TAP = re.compile(r"^\s*(not ok|ok)\b\s*\d*\s*-?\s*([^#\n]*)(?:#\s*SKIP\s*(.*))?", re.I | re.M)
-# 1, 2, 4 and 8 vCPUs, 1 and 2 nodes, 1 to 4 LLCs, and SMT
-SHAPES = ["1n1l1c1t", "1n1l2c1t", "1n2l2c1t", "2n2l1c1t", "1n3l1c1t", "1n2l2c2t", "2n4l2c1t"]
+# 1, 2, 4 and 8 vCPUs, 1 and 2 nodes, 1 to 4 LLCs, SMT, unequal cores and memory without CPUs
+SHAPES = ["1n1l1c1t", "1n1l2c1t", "1n2l2c1t", "2n2l1c1t", "1n3l1c1t", "1n2l2c2t", "2n4l2c1t", "1n2l2c1t1m@1024:512"]
 SCHEDULERS = ["eevdf", "scx_ktstr"]
 
 
