@@ -44,6 +44,11 @@ def real(host, tap):
             tap.note(f"{name}: {line}")
 
 
+def asan(lab, host, tap):
+    """kvm_real once more, with a sanitizer: 500 machines by 8 threads, and every ioctl failing."""
+    add_tap(tap, "kvm_real_asan: ", host.run("CMOCKA_MESSAGE_OUTPUT=TAP build/tests/lab/kvm_real_asan", 840), skips=False)
+
+
 def unit(host, tap):
     for name in payload.UNIT:
         o = host.run(f"CMOCKA_MESSAGE_OUTPUT=TAP FAKE_QEMU=/lab/build/tests/unit/fake-qemu build/tests/unit/unit-{name}", 120)
@@ -115,5 +120,5 @@ def guests(lab, host, tap):
             f"{fits}\n{fits.output}\n{over}\n{over.output}")
 
 
-GROUPS = {"hw": (hw, 480), "short": (short, 240), "cells": (cells, 2400), "guests": (guests, 480),
+GROUPS = {"hw": (hw, 480), "asan": (asan, 900), "short": (short, 240), "cells": (cells, 2400), "guests": (guests, 480),
           "compare": (compare, 900)}
