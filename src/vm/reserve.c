@@ -70,8 +70,12 @@ static int draw(struct taker *t)
 		return -errno;
 	if (n < (ssize_t)sizeof(next) || next > INT64_MAX / 2)
 		next = 0; /* new, or damaged: order suffers for once, exclusion does not */
-	while (lock_range(t->queue, F_WRLCK, QUEUE_TICKETS_AT + next, 1) < 0)
+	int r;
+	/* Numbers in use are met only when order was lost. */
+	while ((r = lock_range(t->queue, F_WRLCK, QUEUE_TICKETS_AT + next, 1)) == -EBUSY)
 		next++;
+	if (r < 0)
+		return r;
 	t->ticket = next++;
 	return pwrite(t->queue, &next, sizeof(next), 0) == sizeof(next) ? 0 : -EIO;
 }
