@@ -11,6 +11,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "abi/frame.h"
@@ -581,6 +582,20 @@ VM_TEST(statistics_name_each_vcpu)
 	vm_kill(w->vm);
 	stopped(w);
 	assert_int_equal(vm_stats(w->vm, &st, NULL), 0);
+}
+
+VM_TEST(a_wide_machine_has_the_descriptors_it_takes)
+{
+	struct world *w = *state;
+	struct rlimit before, l;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	l = (struct rlimit){ 300, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &l), 0);
+	create(w, 100);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &l), 0);
+	assert_true(l.rlim_cur == MIN(456, before.rlim_max));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 /* vmm.md 19; the fake's vCPU n has 1000 + n exits, 7 of them by signals. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <time.h>
 
@@ -99,6 +100,21 @@ static int create_loop(struct kvm_vm *k, struct err *e)
 	return r < 0 ? r : kvm_loop_add(k, k->timer, TOKEN_CONSOLE, e);
 }
 
+/*
+ * A wide machine has more descriptors than the usual soft limit of 1024: each vCPU and the statistics of
+ * its thread are one. As far as it goes; what is then still missing is said where it is missed.
+ */
+static void allow_descriptors(uint32_t cpus)
+{
+	const rlim_t want = 2 * (rlim_t)cpus + 256;
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= want)
+		return;
+	l.rlim_cur = MIN(want, l.rlim_max);
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int create_machine(struct kvm_vm *k, const struct vm_config *cfg, struct err *e)
 {
 	struct machine_spec spec = {
@@ -113,6 +129,7 @@ static int create_machine(struct kvm_vm *k, const struct vm_config *cfg, struct 
 		spec.performance = cfg->place->prefault;
 		memcpy(spec.host_nodes, cfg->place->host_nodes, sizeof(spec.host_nodes));
 	}
+	allow_descriptors(topo_cpus(&cfg->topo));
 	int r = machine_create(&spec, &k->machine, e);
 	if (r < 0)
 		return r;
