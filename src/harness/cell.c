@@ -251,14 +251,6 @@ static int run_cell(const struct plan *p, const struct plan_cell *pc, const stru
 	return 0;
 }
 
-static void tell_state(struct cell_result *ret)
-{
-	SCOPED(buf_fini) struct buf state = { 0 };
-
-	host_state(&state);
-	cell_result_note(ret, "host-state", buf_str(&state));
-}
-
 static enum cause cause_of(enum err_class cls)
 {
 	return cls == ERR_CONTENTION ? CAUSE_CONTENTION
@@ -276,8 +268,6 @@ void cell_run(const struct plan *p, const struct plan_cell *pc, const struct run
 	if (r < 0) {
 		cell_result_fini(ret);
 		cell_conclude(p, pc, o, cause_of(e.cls), e.text, ret);
-		if (e.cls == ERR_CONTENTION)
-			tell_state(ret);
 	}
 	ret->times.total = now_ns() - from;
 }

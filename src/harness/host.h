@@ -58,11 +58,6 @@ void host_leave(struct host_use *u);
  * have real-time priority.
  */
 void host_lacks(const struct hosttopo *h, const char *root, bool fifo, struct buf *out);
-/*
- * How this process stands, in a line: whether a shortage may be of its own making. No limits in
- * figures: they say more about the machine than about the run.
- */
-void host_state(struct buf *out);
 /* Tries it. */
 bool host_may_fifo(void);
 

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a machine lacks for measuring on it, and how a process stands that is short of something. */
-#include <dirent.h>
+/* What a machine lacks for measuring on it. */
 #include <fcntl.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/buf.h"
 #include "base/io.h"
@@ -61,39 +58,4 @@ void host_lacks(const struct hosttopo *h, const char *root, bool fifo, struct bu
 	line_of(root, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text);
 	if (text[0] && strcmp(text, "performance") != 0)
 		add(out, "a steady clock (cpufreq governor)");
-}
-
-static uint64_t open_files(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	uint64_t n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n > 3 ? n - 3 : 0; /* ".", ".." and its own */
-}
-
-static uint64_t status_of(const char *text, const char *name)
-{
-	const char *at = text ? strstr(text, name) : NULL;
-
-	return at ? strtoull(at + strlen(name), NULL, 10) : 0;
-}
-
-void host_state(struct buf *out)
-{
-	SCOPED(mem_free) char *status = NULL;
-	struct rlimit l = { .rlim_cur = RLIM_INFINITY };
-	uint64_t files = open_files();
-
-	getrlimit(RLIMIT_NOFILE, &l);
-	read_file("/proc/self/status", 1 << 16, &status, NULL, NULL);
-	buf_printf(out, "this process: %llu descriptors%s, %llu MiB, %llu threads",
-		   (unsigned long long)files,
-		   l.rlim_cur != RLIM_INFINITY && files >= l.rlim_cur / 10 * 9 ? " (near its limit)"
-									       : "",
-		   (unsigned long long)(status_of(status, "VmRSS:") >> 10),
-		   (unsigned long long)status_of(status, "Threads:"));
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -139,31 +138,6 @@ TEST(where_locks_do_not_hold_sharing_is_noted_and_measuring_refused)
 		assert_int_equal(host_enter(&w, &one, false, &u, NULL), -EPERM);
 	host_leave(&u);
 	assert_int_equal(chmod(path, 0700), 0);
-}
-
-/* vmm.md 4.1: a near limit is told, limits are not */
-TEST(the_state_of_a_process_tells_a_near_limit)
-{
-	SCOPED(buf_fini) struct buf far = { 0 }, near = { 0 };
-	struct rlimit before, few = { 20, 0 };
-	int fd[18];
-
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	host_state(&far);
-	assert_null(strstr(buf_str(&far), "limit"));
-	assert_non_null(strstr(buf_str(&far), " descriptors, "));
-	assert_non_null(strstr(buf_str(&far), " 1 threads"));
-	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
-		fd[i] = anon_file("one more", NULL);
-	few.rlim_max = before.rlim_max;
-	close_fd(&fd[0]); /* what looks takes some itself */
-	close_fd(&fd[1]);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	host_state(&near);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	for (size_t i = 2; i < ARRAY_SIZE(fd); i++)
-		close_fd(&fd[i]);
-	assert_non_null(strstr(buf_str(&near), "(near its limit)"));
 }
 
 static void put(const char *path, const char *text)
