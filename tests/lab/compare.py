@@ -7,14 +7,15 @@ VMS = ["kvm", "qemu"]
 # 2 vCPUs that share no cache: what QEMU's guests see of caches under KVM is the host's affair
 SHAPE = "1n2l1c1t"
 
-# The largest resident size of a VM's own process, guest memory (and the files mapped into it) aside; KiB.
+# Resident size of a VM's own process without guest memory, which is its largest mapping or a file, and the same with each
+# page divided by those that share it; KiB.
 BEYOND = r"""
 build/ktstr run --vm %s --accel kvm -t 1n1l1c1t -- sh -c 'echo up; sleep 3' >/tmp/out 2>&1 &
 while ! grep -q up /tmp/out; do sleep 0.2; done
 for p in $(pidof ktstr qemu-system-aarch64); do
-	tr '\0' ' ' </proc/$p/cmdline | grep -q -- -display || grep -q memfd:ktstr-ram /proc/$p/maps || continue
-	awk '/^[0-9a-f]+-/ { guest = /memfd:ktstr-|\/kernels\// } /^Rss:/ { if (!guest) rss += $2 }
-		/^Pss:/ { if (!guest) pss += $2 } END { print "beyond", rss, pss }' /proc/$p/smaps
+	grep -q anon_inode:kvm-vcpu /proc/$p/maps || continue
+	awk '/^[0-9a-f]+-/ { guest = /memfd:ktstr-|\/kernels\// } /^Size:/ { if ($2 > 200000) guest = 1 }
+		/^Rss:/ { if (!guest) rss += $2 } /^Pss:/ { if (!guest) pss += $2 } END { print "beyond", rss, pss }' /proc/$p/smaps
 done
 wait
 """
