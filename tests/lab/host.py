@@ -10,7 +10,7 @@ MACHINES = {
               "max,pauth-impdef=on,sve=off,sme=off", "-smp", "2"],
 }
 CONSOLE = {"arm64": "ttyAMA0"}
-UP_LIMIT_S = 60
+UP_LIMIT_S = 180  # 3 to 5 s on a machine with nothing else to do
 PR_SET_PDEATHSIG = 1
 
 

@@ -9,7 +9,7 @@ EXAMPLES = ["churn", "fairness", "topology", "wakeup"]
 # Unit tests of what depends on the architecture it is built for.
 UNIT = ["base", "link", "machine_topology", "machine_fdt", "image_kernel", "image_closure", "author_checks", "guest_body",
         "vm_probe", "vm_qemu"]
-REAL = ["kvm_real", "backend_real"]  # tests made for the lab
+REAL = ["kvm_real", "steal_real", "backend_real"]  # tests made for the lab
 PROGRAMS = ["ktstr", "schedulers/scx_ktstr", "tests/vm/shape", "bench/bench-trivial", "tests/unit/fake-qemu",
             *(f"tests/lab/{p}" for p in ["lab-init", "guest_probe", "backend_bench", "kvm_real_asan", *REAL]),
             *(f"examples/{e}" for e in EXAMPLES), *(f"tests/unit/unit-{u}" for u in UNIT)]

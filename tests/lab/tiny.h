@@ -10,6 +10,7 @@
 #define TINY_SLEEP 3 /* WFI for ever, which nothing ends */
 #define TINY_STORE 4 /* for ever to a device; detail: its address */
 #define TINY_CALL 5  /* the hypervisor, for ever */
+#define TINY_STEAL 6 /* where stolen time is, as KVM says, into the counter; then off */
 
 /* Guest-physical, in any machine of 64 MiB and more; a line of its own for each CPU. */
 #define TINY_COUNTERS 0x43000000

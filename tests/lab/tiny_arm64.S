@@ -36,6 +36,8 @@ start:
 	b.eq	store
 	cmp	x21, #TINY_CALL
 	b.eq	call
+	cmp	x21, #TINY_STEAL
+	b.eq	steal
 
 	/* TINY_COUNT: so do the others; the ids of the first 16 CPUs are their numbers */
 	mov	x25, #1
@@ -70,6 +72,10 @@ call:	bl	started
 	hvc	#0
 	b	1b
 
+steal:	ldr	x0, =0xc5000021	/* PV_TIME_ST */
+	hvc	#0
+	ldr	x22, =TINY_COUNTERS
+	str	x0, [x22]
 power_off:
 	ldr	x0, =0x84000008
 	hvc	#0
