@@ -35,6 +35,11 @@ enum vm_time {
 	VM_TIME_VIRTUAL,
 };
 
+struct vm_disk {
+	int fd; /* regular file or block device; borrowed for the machine's life */
+	bool read_only;
+};
+
 /* What to build. All pointers are borrowed until vm_create() returns. */
 struct vm_config {
 	enum arch arch;
@@ -59,6 +64,10 @@ struct vm_config {
 	 * none.
 	 */
 	uint64_t freeze_at;
+	/* Devices beside those, on the backend kvm alone; their drivers are the caller's to load. */
+	const struct vm_disk *disk;	  /* NULL = none */
+	bool net;			  /* every frame it sends comes back */
+	bool rng;			  /* what it hands out derives from the seed */
 	const struct vm_placement *place; /* borrowed for the machine's life; NULL = anywhere */
 	const char *
 		gdb_path; /* socket, made here, where a gdb may come to a frozen machine; NULL = none */

@@ -568,6 +568,39 @@ VM_TEST(a_guest_that_breaks_its_console_ends_the_run_with_a_sentence)
 	assert_non_null(strstr(s.text, "the guest broke a device: "));
 }
 
+/* The other devices are there when asked for, and serve what they are notified of. */
+VM_TEST(a_guest_may_have_a_disk_a_network_and_random_numbers)
+{
+	struct world *w = *state;
+	SCOPED(close_fd) int fd = anon_file("disk", NULL);
+	struct vm_disk disk = { .fd = fd };
+	struct vm_config cfg = config(w, 1);
+	struct driver d;
+
+	assert_int_equal(write_full(fd, (char[1024]){ 1 }, 1024), 0);
+	cfg.disk = &disk;
+	cfg.net = cfg.rng = true;
+	assert_int_equal(kvm_create_by(&w->fake->calls, &cfg, &w->vm, NULL), 0);
+	struct kvm_vm *k = kvm_of(w->vm);
+	assert_int_equal(kvm_slots_used(k), (1 << NR_VIRTIO_SLOTS) - 1);
+	assert_int_equal(k->blk.sectors, 2);
+	assert_int_equal(k->machine->nr_irqfds, KVM_ARM64_NR_UARTS + NR_VIRTIO_SLOTS);
+
+	d = (struct driver){ .mem = *machine_memory(k->machine), .size = 8 };
+	d.next = DRIVER_RAM + 0x20000;
+	driver_start(&d, &k->rng.mmio, 0);
+	struct driver_buf b = { driver_alloc(&d, 24), 24, true };
+	driver_add(&d, 0, &b, 1);
+	eventfd_write(k->slot[VIRTIO_SLOT_RNG].kick[0], 1);
+	struct vm_event ev;
+	assert_int_equal(vm_next(w->vm, 0, &ev, NULL), 0);
+	uint32_t head, len;
+	assert_true(driver_used(&d, 0, &head, &len));
+	assert_int_equal(len, 24);
+	eventfd_t pulses;
+	assert_int_equal(eventfd_read(k->slot[VIRTIO_SLOT_RNG].irq, &pulses), 0);
+}
+
 VM_TEST(statistics_name_each_vcpu)
 {
 	struct world *w = *state;

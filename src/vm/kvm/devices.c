@@ -2,8 +2,10 @@
 /* What is on the bus of our own board, and the wires: interrupts out, notifications in. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/io.h"
@@ -115,27 +117,85 @@ static int add_kick(struct kvm_vm *k, uint32_t slot, uint32_t queue, struct err 
 	return r;
 }
 
-/* @s->irq is there; the device behind @mmio is initialised. */
+/* The device behind @mmio is initialised. */
 static int add_slot(struct kvm_vm *k, uint32_t slot, struct virtio_mmio *mmio, struct err *e)
 {
 	struct kvm_slot *s = &k->slot[slot];
-	int r = add_window(k, PART_VIRTIO_MMIO, slot, &slot_device, s, e);
+	int r = make_line(k, &s->irq, PART_VIRTIO_MMIO, slot, e);
 
+	if (!r)
+		r = add_window(k, PART_VIRTIO_MMIO, slot, &slot_device, s, e);
 	s->mmio = mmio;
 	for (uint32_t q = 0; q < mmio->type->nr_queues && !r; q++)
 		r = add_kick(k, slot, q, e);
 	return r;
 }
 
+/* Of virtio slot @slot; its eventfd is made by and by. */
+static struct dev_line line_of(struct kvm_vm *k, enum virtio_slot slot)
+{
+	return (struct dev_line){ pulse, &k->slot[slot].irq };
+}
+
+static int add_disk(struct kvm_vm *k, const struct vm_disk *disk, struct err *e)
+{
+	off_t size = lseek(disk->fd, 0, SEEK_END);
+	struct blk_spec spec = {
+		.mem = machine_memory(k->machine),
+		.line = line_of(k, VIRTIO_SLOT_BLOCK),
+		.fd = disk->fd,
+		.bytes = (uint64_t)size,
+		.read_only = disk->read_only,
+		.serial = "ktstr",
+	};
+
+	if (size < 0)
+		return err_sys(e, -errno, "disk");
+	virtio_blk_init(&k->blk, &spec);
+	return add_slot(k, VIRTIO_SLOT_BLOCK, &k->blk.mmio, e);
+}
+
+/* splitmix64: a guest is not to find out anything, only to have enough. */
+static size_t fill_random(void *ctx, void *to, size_t n)
+{
+	uint64_t *state = ctx;
+
+	for (size_t i = 0; i < n; i += sizeof(*state)) {
+		uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+		z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+		z = (z ^ z >> 27) * 0x94d049bb133111eb;
+		z ^= z >> 31;
+		memcpy((uint8_t *)to + i, &z, MIN(sizeof(z), n - i));
+	}
+	return n;
+}
+
 static int add_console(struct kvm_vm *k, bool tty, struct err *e)
 {
-	struct kvm_slot *s = &k->slot[VIRTIO_SLOT_CONSOLE];
-	int r = make_line(k, &s->irq, PART_VIRTIO_MMIO, VIRTIO_SLOT_CONSOLE, e);
-
-	if (r < 0)
-		return r;
-	kvm_console_init(k, tty, (struct dev_line){ pulse, &s->irq });
+	kvm_console_init(k, tty, line_of(k, VIRTIO_SLOT_CONSOLE));
 	return add_slot(k, VIRTIO_SLOT_CONSOLE, &k->console.mmio, e);
+}
+
+static int add_net(struct kvm_vm *k, struct err *e)
+{
+	struct net_spec spec = { .mem = machine_memory(k->machine),
+				 .line = line_of(k, VIRTIO_SLOT_NET) };
+
+	virtio_net_init(&k->net, &spec);
+	return add_slot(k, VIRTIO_SLOT_NET, &k->net.mmio, e);
+}
+
+static int add_rng(struct kvm_vm *k, uint64_t seed, struct err *e)
+{
+	struct rng_spec spec = { .mem = machine_memory(k->machine),
+				 .line = line_of(k, VIRTIO_SLOT_RNG),
+				 .fill = fill_random,
+				 .ctx = &k->rng_state };
+
+	k->rng_state = ~seed; /* not what the device tree's seeds are made from */
+	virtio_rng_init(&k->rng, &spec);
+	return add_slot(k, VIRTIO_SLOT_RNG, &k->rng.mmio, e);
 }
 
 void kvm_devices_init(struct kvm_vm *k)
@@ -160,6 +220,12 @@ int kvm_devices_create(struct kvm_vm *k, const struct vm_config *cfg, struct err
 		r = add_serial(k, i, e);
 	if (!r)
 		r = add_console(k, cfg->tty, e);
+	if (!r && cfg->disk)
+		r = add_disk(k, cfg->disk, e);
+	if (!r && cfg->net)
+		r = add_net(k, e);
+	if (!r && cfg->rng)
+		r = add_rng(k, cfg->seed, e);
 	return r;
 }
 

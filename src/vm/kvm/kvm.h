@@ -12,7 +12,10 @@
 
 #include "base/buf.h"
 #include "dev/uart.h"
+#include "dev/virtio_blk.h"
 #include "dev/virtio_console.h"
+#include "dev/virtio_net.h"
+#include "dev/virtio_rng.h"
 #include "machine/memmap.h"
 #include "vm/kvm/backend.h"
 #include "vm/kvm/bus.h"
@@ -84,6 +87,10 @@ struct kvm_vm {
 	struct kvm_slot slot[NR_VIRTIO_SLOTS];
 	struct virtio_console console;
 	struct kvm_stream stream[CONSOLE_PORTS];
+	struct virtio_blk blk;
+	struct virtio_net net;
+	struct virtio_rng rng;
+	uint64_t rng_state;
 	bool in_loop; /* under the lock of the bus: the loop is at work and will look at all there is */
 
 	char chunk[KVM_CHUNK]; /* what VM_EVENT_* data points to */

@@ -92,6 +92,9 @@ static struct qemu *qemu_alloc(void)
 static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *emulator, bool kvm,
 		      struct err *e)
 {
+	if (cfg->disk || cfg->net || cfg->rng)
+		return err_set(e, -ENOTSUP,
+			       "backend qemu: disk, network and random number device are kvm's");
 	q->place = cfg->place;
 	q->shape = (struct qemu_shape){
 		.arch = cfg->arch,
