@@ -305,7 +305,9 @@ void virtio_console_init(struct virtio_console *c, const struct console_spec *s)
 					   .type = &console_type,
 					   .mem = s->mem,
 					   .line = s->line,
-					   .features = 1ull << VIRTIO_CONSOLE_F_MULTIPORT,
+					   /* Linux heeds RESIZE only where there is F_SIZE. */
+					   .features = 1ull << VIRTIO_CONSOLE_F_MULTIPORT |
+						       1ull << VIRTIO_CONSOLE_F_SIZE,
 					   .config = &c->config,
 					   .config_len = sizeof(c->config),
 				   });
@@ -377,7 +379,11 @@ void virtio_console_resize(struct virtio_console *c, uint16_t cols, uint16_t row
 {
 	c->cols = cols;
 	c->rows = rows;
-	if (c->port[CONSOLE_TTY].known)
+	c->config.cols = htole16(cols);
+	c->config.rows = htole16(rows);
+	if (!is_multiport(c))
+		virtio_config_changed(&c->mmio);
+	else if (c->port[CONSOLE_TTY].known)
 		c->port[CONSOLE_TTY].to_say |= SAY(VIRTIO_CONSOLE_RESIZE);
 	say_all(c);
 }

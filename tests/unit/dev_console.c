@@ -402,6 +402,21 @@ CONSOLE_TEST(the_size_of_the_terminal_is_told)
 	virtio_console_resize(&w.c, 132, 50);
 	hear();
 	assert_string_equal(w.heard, "5:0:1:132:50 ");
+	/* Linux acts on it only if this was offered, too. */
+	assert_true(w.c.mmio.offered >> VIRTIO_CONSOLE_F_SIZE & 1);
+}
+
+CONSOLE_TEST(without_multiport_the_size_is_in_the_configuration)
+{
+	make("a.tty");
+	probe(RINGS | 1 << VIRTIO_CONSOLE_F_SIZE);
+	uint32_t before = driver_read(&w.d, VIRTIO_MMIO_CONFIG_GENERATION);
+
+	driver_irq(&w.d);
+	virtio_console_resize(&w.c, 132, 50);
+	assert_int_equal(driver_irq(&w.d), VIRTIO_MMIO_INT_CONFIG);
+	assert_int_equal(driver_read(&w.d, VIRTIO_MMIO_CONFIG), 50 << 16 | 132);
+	assert_int_not_equal(driver_read(&w.d, VIRTIO_MMIO_CONFIG_GENERATION), before);
 }
 
 /* What the guest wrote before it let go of the device (power-off resets it) is still output. */
