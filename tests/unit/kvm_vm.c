@@ -516,6 +516,22 @@ VM_TEST(more_than_fits_into_one_event_comes_before_the_end)
 	assert_int_equal(stopped(*state).kind, VM_STOP_KILLED);
 }
 
+/* By control messages: the device is ready, the port is known, and open. */
+static void open_link(struct world *w, struct driver *d)
+{
+	static const struct {
+		uint32_t id;
+		uint16_t event, value;
+	} words[] = { { 0, 0, 1 }, { 1, 3, 1 }, { 1, 6, 1 } };
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		struct driver_buf b = { driver_put(d, &words[i], sizeof(words[i])),
+					sizeof(words[i]), false };
+
+		driver_add(d, 3, &b, 1);
+	}
+	notify(w, 3);
+}
+
 VM_TEST(what_is_sent_waits_for_the_guest_and_is_reported_when_gone)
 {
 	struct world *w = *state;
@@ -531,18 +547,7 @@ VM_TEST(what_is_sent_waits_for_the_guest_and_is_reported_when_gone)
 	assert_int_equal(vm_tty_send(w->vm, "abc", 3, &e), -EPIPE);
 
 	connect(w, &d);
-	/* control: the port is there (0 is VIRTIO_CONSOLE_DEVICE_READY), and open */
-	static const struct {
-		uint32_t id;
-		uint16_t event, value;
-	} words[] = { { 0, 0, 1 }, { 1, 3, 1 }, { 1, 6, 1 } };
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		struct driver_buf b = { driver_put(&d, &words[i], sizeof(words[i])),
-					sizeof(words[i]), false };
-
-		driver_add(&d, 3, &b, 1);
-	}
-	notify(w, 3);
+	open_link(w, &d);
 	struct driver_buf room = { driver_alloc(&d, 64), 64, true };
 	driver_add(&d, LINK_RX, &room, 1);
 	notify(w, LINK_RX);
@@ -551,6 +556,39 @@ VM_TEST(what_is_sent_waits_for_the_guest_and_is_reported_when_gone)
 	char got[3];
 	driver_peek(&d, room.gpa, got, sizeof(got));
 	assert_memory_equal(got, "abc", 3);
+}
+
+/* A guest that reads slowly, in buffers of its own size, gets everything in order. */
+VM_TEST(what_is_sent_arrives_buffer_by_buffer)
+{
+	struct world *w = *state;
+	static uint8_t big[300000], got[sizeof(big)];
+	struct driver d;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (uint8_t)(i * 13 >> 4);
+	start(w, 1);
+	connect(w, &d);
+	open_link(w, &d);
+	struct vm_event ev;
+	assert_int_equal(vm_next(w->vm, 0, &ev, NULL), 0);
+	assert_int_equal(vm_link_send(w->vm, big, sizeof(big), NULL), 0);
+	struct driver_buf room = { driver_alloc(&d, 4096), 4096, true };
+	while (vm_link_backlog(w->vm)) {
+		uint32_t head, len;
+
+		driver_add(&d, LINK_RX, &room, 1);
+		notify(w, LINK_RX);
+		do
+			assert_int_equal(vm_next(w->vm, 0, &ev, NULL), 0);
+		while (!driver_used(&d, LINK_RX, &head, &len));
+		assert_true(n + len <= sizeof(got));
+		driver_peek(&d, room.gpa, got + n, len);
+		n += len;
+	}
+	assert_int_equal(n, sizeof(big));
+	assert_memory_equal(got, big, sizeof(big));
 }
 
 VM_TEST(a_guest_that_breaks_its_console_ends_the_run_with_a_sentence)
