@@ -141,6 +141,12 @@ class Host:
         return Outcome(word, int(rest[0]), int(rest[1]), b"".join(output).decode("utf-8", "replace"),
                        time.monotonic() - began)
 
+    def cpu_s(self):
+        """CPU time its emulation took so far: what a busy machine does not blur."""
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def off(self, limit_s=20):
         self.port.sendall(b"off\n")
         try:
