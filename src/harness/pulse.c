@@ -6,7 +6,7 @@
 
 void pulse_init(struct pulse *p, uint64_t now)
 {
-	*p = (struct pulse){ .moved_at = now, .ask_at = now + PULSE_ASK_NS };
+	*p = (struct pulse){ .moved_at = now, .look_at = now + PULSE_LOOK_NS };
 }
 
 static void advance(struct pulse *p, uint64_t guest_ns, uint64_t now)
@@ -15,13 +15,15 @@ static void advance(struct pulse *p, uint64_t guest_ns, uint64_t now)
 		return;
 	p->guest_ns = guest_ns;
 	p->moved_at = now;
+	p->stood = false;
 }
 
 void pulse_rest(struct pulse *p, uint64_t now)
 {
 	p->moved_at = now;
-	p->ask_at = now + PULSE_ASK_NS;
-	p->asked_at = 0;
+	p->look_at = now + PULSE_LOOK_NS;
+	p->looked_at = 0;
+	p->stood = false;
 }
 
 void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
@@ -29,20 +31,36 @@ void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
 	if (guest_ns <= p->guest_ns)
 		return;
 	advance(p, guest_ns, now);
-	p->ask_at = now + PULSE_ASK_NS;
+	p->look_at = now + PULSE_LOOK_NS;
 }
 
-enum pulse_state pulse_look(struct pulse *p, uint64_t guest_ns, uint64_t busy_ns, uint64_t now)
+bool pulse_look(struct pulse *p, uint64_t run_ns, uint64_t wait_ns, uint64_t now)
 {
-	uint64_t last = p->asked_at, used = busy_ns - p->busy_ns;
+	/* A look before the last news says nothing about the silence since. */
+	bool first = p->looked_at <= p->moved_at;
+	uint64_t used = run_ns - p->run_ns + (wait_ns - p->wait_ns);
 
-	p->asked_at = now;
-	p->busy_ns = busy_ns;
-	p->ask_at = now + PULSE_ASK_NS;
+	p->idle = !first && used < (now - p->looked_at) / IDLE_SHARE;
+	if (first)
+		p->ask_run_ns = run_ns + PULSE_WORK_NS;
+	p->looked_at = now;
+	p->run_ns = run_ns;
+	p->wait_ns = wait_ns;
+	p->look_at = now + PULSE_LOOK_NS;
+	return p->idle || run_ns >= p->ask_run_ns;
+}
+
+enum pulse_state pulse_read(struct pulse *p, uint64_t guest_ns, uint64_t now)
+{
+	bool moved = guest_ns > p->guest_ns, stood = p->stood;
+
 	advance(p, guest_ns, now);
-	if (p->moved_at == now)
+	p->ask_run_ns = p->run_ns + PULSE_WORK_NS;
+	if (moved)
 		return PULSE_BEATS;
-	if (last > p->moved_at && used < (now - last) / IDLE_SHARE)
+	/* Once may be an emulator that was stopped for a while and goes on. */
+	p->stood = p->idle;
+	if (stood && p->idle)
 		return PULSE_ASLEEP;
 	return now - p->moved_at >= PULSE_HUNG_NS ? PULSE_HUNG : PULSE_BEATS;
 }

@@ -3,14 +3,22 @@
  * Does virtual time pass? A guest in virtual time is judged by its own clock, so something has to
  * tell when that clock has stopped: either the emulator hangs, or every vCPU sleeps and no timer is
  * left to wake one. Pure: told what was seen and when, by the host's clock.
+ *
+ * The emulator is not asked for the clock while it just works: any question wakes its main loop, which
+ * now and then moves the clock itself when it finds all vCPUs asleep, and with that ends a turn that
+ * would have gone on (icount_start_warp_timer() in QEMU's system/main-loop.c). So first the
+ * thread that executes the vCPUs is looked at, which it cannot notice.
  */
 #ifndef HARNESS_PULSE_H
 #define HARNESS_PULSE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* After this long without news from the guest its clock is looked at. */
-#define PULSE_ASK_NS 2000000000ull
+/* After this long without news from the guest the thread is looked at, and again. */
+#define PULSE_LOOK_NS 2000000000ull
+/* CPU time of it after which a silent guest's clock is read: more than any boot takes. */
+#define PULSE_WORK_NS 10000000000ull
 /* The clock tells whole seconds; this long is enough for one even of a large guest on a busy host. */
 #define PULSE_HUNG_NS 120000000000ull
 
@@ -21,10 +29,14 @@ enum pulse_state {
 };
 
 struct pulse {
-	uint64_t guest_ns;	    /* latest virtual time known */
-	uint64_t moved_at;	    /* when it last advanced */
-	uint64_t ask_at;	    /* when to look again */
-	uint64_t asked_at, busy_ns; /* the last look: when, and what the vCPUs had used by then */
+	uint64_t guest_ns; /* latest virtual time known */
+	uint64_t moved_at; /* when it last advanced */
+	uint64_t look_at;  /* when to look again */
+	/* The last look: when, and what the thread had used, and waited for a CPU, by then. */
+	uint64_t looked_at, run_ns, wait_ns;
+	uint64_t ask_run_ns; /* what it will have used when the clock is to be read */
+	bool idle;	     /* between the last two looks it did nothing */
+	bool stood;	     /* so did the clock, when it was read last */
 };
 
 void pulse_init(struct pulse *p, uint64_t now);
@@ -33,8 +45,10 @@ void pulse_rest(struct pulse *p, uint64_t now);
 /* The guest told its time. */
 void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now);
 /*
- * The clock was read, as was the CPU time that all vCPU threads had or waited for. Call at @ask_at.
+ * What the thread that executes the vCPUs has used and waited for so far. Call at @look_at. True: read
+ * the clock and say so by pulse_read().
  */
-enum pulse_state pulse_look(struct pulse *p, uint64_t guest_ns, uint64_t busy_ns, uint64_t now);
+bool pulse_look(struct pulse *p, uint64_t run_ns, uint64_t wait_ns, uint64_t now);
+enum pulse_state pulse_read(struct pulse *p, uint64_t guest_ns, uint64_t now);
 
 #endif

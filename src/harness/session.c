@@ -259,36 +259,32 @@ static uint64_t next_deadline(const struct session *s)
 	uint64_t end = watch_deadline(&s->watch);
 
 	if (in_virtual_time(s))
-		return s->unread ? 0 : s->pulse.ask_at;
+		return s->unread ? 0 : s->pulse.look_at;
 	if (s->watch.load_began && !s->watch.load_over && s->watch.phase == WATCH_BODY)
 		end = MIN(end, s->stalls->last_at + STALL_INTERVAL_NS);
 	return end;
 }
 
-/* CPU time of the vCPUs' threads, and what they waited for; all that is needed is whether it grows. */
-static uint64_t vcpu_time(struct session *s)
+/* Is the guest's clock to be read? In virtual time one thread executes all vCPUs. */
+static bool look_at_thread(struct session *s, uint64_t now)
 {
-	struct vm_stats st;
-	uint64_t sum = 0;
+	struct vm_stats st = { .nr_vcpus = 0 };
 
-	if (vm_stats(s->vm, &st, NULL) < 0)
-		return now_ns(); /* what is not known is not idle */
-	for (uint32_t i = 0; i < st.nr_vcpus; i++)
-		sum += st.vcpu[i].run_ns + st.vcpu[i].wait_ns;
-	return sum;
+	if (vm_stats(s->vm, &st, NULL) < 0 || !st.nr_vcpus) {
+		s->pulse.look_at = now + PULSE_LOOK_NS;
+		return true;
+	}
+	return pulse_look(&s->pulse, st.vcpu[0].run_ns, st.vcpu[0].wait_ns, now) || s->unread;
 }
 
-/* Nothing was heard for a while: has the guest's time passed meanwhile? */
-static void feel_pulse(struct session *s)
+static void read_clock(struct session *s)
 {
 	struct err why = { 0 };
 	uint64_t guest_ns;
 	int r = vm_clock(s->vm, &guest_ns, &why);
 
-	if (r == -ESRCH) { /* it is gone: vm_next() will say how */
-		s->pulse.ask_at = now_ns() + PULSE_ASK_NS;
+	if (r == -ESRCH) /* it is gone: vm_next() will say how */
 		return;
-	}
 	if (r < 0) {
 		watch_give_up(&s->watch, CAUSE_EMULATOR_HUNG, why.text);
 		vm_kill(s->vm);
@@ -296,7 +292,7 @@ static void feel_pulse(struct session *s)
 	}
 	/* Who talks faster than is read has been listened to since the last time. */
 	s->unread = !s->unread;
-	switch (pulse_look(&s->pulse, guest_ns, vcpu_time(s), now_ns())) {
+	switch (pulse_read(&s->pulse, guest_ns, now_ns())) {
 	case PULSE_BEATS:
 		return;
 	case PULSE_ASLEEP:
@@ -320,8 +316,8 @@ static uint64_t watch_time(struct session *s, uint64_t now)
 	if (!in_virtual_time(s))
 		return now;
 	pulse_news(&s->pulse, s->watch.clock, now);
-	if (now >= s->pulse.ask_at && s->watch.phase != WATCH_OVER)
-		feel_pulse(s);
+	if (now >= s->pulse.look_at && s->watch.phase != WATCH_OVER && look_at_thread(s, now))
+		read_clock(s);
 	return s->unread ? s->watch.clock : s->pulse.guest_ns;
 }
 
