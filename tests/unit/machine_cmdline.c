@@ -8,6 +8,7 @@
 
 #define ALWAYS \
 	"console=ttyS0 panic=-1 cryptomgr.notests=1 nokaslr mitigations=off init_on_alloc=0 " \
+	"damon_stat.enabled=N " \
 	"cma=0 " \
 	"swiotlb=noforce kfence.sample_interval=0 earlycon=uart8250,mmio,0xc010000"
 

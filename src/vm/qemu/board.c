@@ -31,7 +31,10 @@ static const char *const modern_mmio[] = { "-global", "virtio-mmio.force-legacy=
  * which the kernel counts timer interrupts, cryptomgr.notests=1 half a second of crypto self tests.
  * mitigations=off and init_on_alloc=0 take away what a guest that runs tests has no use for: a change of
  * page tables at every system call, a thunk at every indirect call, a wiped page at every allocation.
- * The caller's words come later and win.
+ * damon_stat.enabled=N stops a thread that wakes 200 times a second to see which pages were used. It sees
+ * that by the accessed bit of x86 page tables, and when TCG sets one depends on the size of its TLB,
+ * which follows the host's clock: a schedule that the host's load can change. The caller's words come
+ * later and win.
  * panic=-1 makes a panic end the machine at once. cma=0 gives back what arm64 kernels set aside for
  * devices: 64 MiB and as much again per node, more than half of a small machine.
  */
@@ -53,7 +56,7 @@ static const struct qemu_board boards[NR_ARCHES] = {
 		.more_exact = none,
 		.clock = QMP_CMD_CLOCK_CMOS,
 		.words = "console=ttyS0 panic=-1 cryptomgr.notests=1 mitigations=off "
-			 "init_on_alloc=0 no_timer_check",
+			 "init_on_alloc=0 damon_stat.enabled=N no_timer_check",
 		.words_verbose = "earlycon=uart8250,io,0x3f8",
 		.modules = none,
 		.ram = ram_x86,
@@ -69,7 +72,7 @@ static const struct qemu_board boards[NR_ARCHES] = {
 		.more_exact = mmio_exact,
 		.clock = QMP_CMD_CLOCK_PL031,
 		.words = "console=ttyAMA0 panic=-1 cryptomgr.notests=1 mitigations=off "
-			 "init_on_alloc=0 cma=0",
+			 "init_on_alloc=0 damon_stat.enabled=N cma=0",
 		.words_verbose = "earlycon", /* where, says the device tree */
 		.modules = mmio,
 		.map = &board_qemu_virt,
