@@ -242,16 +242,27 @@ long fake_vcpu_ioctl(struct kvm_fake *f, struct fake_thing *t, unsigned long req
 	}
 }
 
+/* struct kvm_stats_desc with its name, which there is an array without a size. */
+struct named_desc {
+	uint32_t flags;
+	int16_t exponent;
+	uint16_t size;
+	uint32_t offset, bucket_size;
+	char name[16];
+};
+static_assert(offsetof(struct named_desc, name) == sizeof(struct kvm_stats_desc) &&
+		      offsetof(struct named_desc, size) == offsetof(struct kvm_stats_desc, size) &&
+		      offsetof(struct named_desc, offset) ==
+			      offsetof(struct kvm_stats_desc, offset),
+	      "as in linux/kvm.h");
+
 /* A statistics file of two counters and a histogram; "exits" is 1000 and the number of the vCPU. */
 ssize_t fake_stats(const struct kvm_fake *f, const struct fake_thing *t, void *buf, size_t n)
 {
 	struct {
 		struct kvm_stats_header h;
 		char id[8];
-		struct {
-			struct kvm_stats_desc d;
-			char name[16];
-		} desc[3];
+		struct named_desc desc[3];
 		uint64_t data[4];
 	} file = {
 		.h = { .name_size = 16,
@@ -259,9 +270,9 @@ ssize_t fake_stats(const struct kvm_fake *f, const struct fake_thing *t, void *b
 		       .id_offset = 24,
 		       .desc_offset = 32,
 		       .data_offset = 32 + 3 * 32 },
-		.desc = { { { .size = 1, .offset = 0 }, "exits" },
-			  { { .size = 2, .offset = 8 }, "a_histogram" },
-			  { { .size = 1, .offset = 24 }, "signal_exits" } },
+		.desc = { { .size = 1, .offset = 0, .name = "exits" },
+			  { .size = 2, .offset = 8, .name = "a_histogram" },
+			  { .size = 1, .offset = 24, .name = "signal_exits" } },
 		.data = { 1000 + t->nr, 1, 2, 7 },
 	};
 
