@@ -234,6 +234,6 @@ int reserve_take(const struct reserve_request *r, struct pin_plan *plan, struct 
 	if (err < 0)
 		return refused(&t, err, plan, e);
 	err = keep(&t, plan, ret, e);
-	ret->waited_ns = t.wait.waited ? now_ns() - from : 0;
+	ret->waited_ns = t.wait.since_ns ? now_ns() - from : 0;
 	return err;
 }

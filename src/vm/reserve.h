@@ -20,7 +20,7 @@ struct reserve_request {
 	const char *run;	/* what others are told it is for */
 	uint64_t wait_ns;	/* at most, in all */
 	int cancel_fd;		/* readable: give up (-EINTR); -1 = none */
-	/* Called once if it does not go at once: who is in the way. May be NULL. */
+	/* Called once if it takes half a second: who is in the way. May be NULL. */
 	void (*on_wait)(void *ctx, const char *who);
 	void *ctx;
 };

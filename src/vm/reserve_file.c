@@ -148,7 +148,22 @@ static int status_of(pid_t pid, bool ended)
 	return ended && WIFEXITED(status) ? -WEXITSTATUS(status) : -EBUSY;
 }
 
-static int wait_child(pid_t pid, const struct lock_wait *w)
+/* Tells that we wait, once that is worth telling; returns how long to go on without looking. */
+static int tell_and_wait_ms(struct lock_wait *w, uint64_t now)
+{
+	uint64_t until = w->deadline_ns;
+
+	if (!w->told && now >= w->since_ns + LOCK_WAIT_TELL_NS) {
+		w->told = true;
+		if (w->on_wait)
+			w->on_wait(w->ctx);
+	}
+	if (!w->told)
+		until = MIN(until, w->since_ns + LOCK_WAIT_TELL_NS);
+	return (int)MIN((until - now) / 1000000 + 1, 1u << 30);
+}
+
+static int wait_child(pid_t pid, struct lock_wait *w)
 {
 	SCOPED(close_fd) int pidfd = pidfd_open(pid, 0);
 	struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN },
@@ -156,13 +171,12 @@ static int wait_child(pid_t pid, const struct lock_wait *w)
 
 	for (;;) {
 		uint64_t now = now_ns();
-		uint64_t ms = now < w->deadline_ns ? (w->deadline_ns - now) / 1000000 + 1 : 0;
 
-		if (pidfd < 0 || !ms || p[1].revents) {
+		if (pidfd < 0 || now >= w->deadline_ns || p[1].revents) {
 			int r = status_of(pid, false);
 			return p[1].revents ? -EINTR : r;
 		}
-		if (poll(p, 2, (int)MIN(ms, 1u << 30)) > 0 && p[0].revents)
+		if (poll(p, 2, tell_and_wait_ms(w, now)) > 0 && p[0].revents)
 			return status_of(pid, true);
 	}
 }
@@ -171,7 +185,7 @@ static int wait_child(pid_t pid, const struct lock_wait *w)
  * There is no lock with a deadline. A lock is the open file's, not the process's: a child that
  * shares it makes the call that blocks, while we watch the clock.
  */
-static int wait_for_lock(int fd, short type, uint64_t at, uint64_t len, const struct lock_wait *w)
+static int wait_for_lock(int fd, short type, uint64_t at, uint64_t len, struct lock_wait *w)
 {
 	pid_t parent = getpid(), pid = fork();
 
@@ -192,9 +206,8 @@ int lock_range_wait(int fd, short type, uint64_t at, uint64_t len, struct lock_w
 
 	if (r != -EBUSY || now_ns() >= w->deadline_ns)
 		return r;
-	if (!w->waited && w->on_wait)
-		w->on_wait(w->ctx);
-	w->waited = true;
+	if (!w->since_ns)
+		w->since_ns = now_ns();
 	r = wait_for_lock(fd, type, at, len, w);
 	if (r < 0) /* the child may have got it just before it was stopped */
 		lock_range(fd, F_UNLCK, at, len);
