@@ -31,7 +31,7 @@ static const struct word {
 	  "kernels of CPUs with FEAT_RNG move without a seed of ours, elsewhere in each run" },
 	{ ALWAYS, "mitigations=off", "nobody in there to protect from anybody" },
 	{ ALWAYS, "init_on_alloc=0", "the same" },
-	{ ALWAYS, "damon_stat.enabled=N", "a thread that wakes 200 times a second" },
+	{ ALWAYS, "damon_stat.enabled=N", "a thread that looks at page tables all the time" },
 	{ ALWAYS, "cma=0", "64 MiB for devices we do not have, and as much again per node" },
 	{ ALWAYS, "swiotlb=noforce", "64 MiB more from 3 GiB on: our devices reach all of RAM" },
 	{ ALWAYS, "kfence.sample_interval=0", "a timer that has nothing to do with the test" },

@@ -58,7 +58,7 @@ def beyond(host, vm):
 TARGETS = {
     "boot to power-off": (0.35, None),
     "set-up to the first instruction": (0.1, None),
-    "  of it its own, no file's": (None, 5),
+    "memory beyond the guest's, resident": (None, 5),
 }
 
 

@@ -31,10 +31,10 @@ static const char *const modern_mmio[] = { "-global", "virtio-mmio.force-legacy=
  * which the kernel counts timer interrupts, cryptomgr.notests=1 half a second of crypto self tests.
  * mitigations=off and init_on_alloc=0 take away what a guest that runs tests has no use for: a change of
  * page tables at every system call, a thunk at every indirect call, a wiped page at every allocation.
- * damon_stat.enabled=N stops a thread that wakes 200 times a second to see which pages were used. It sees
- * that by the accessed bit of x86 page tables, and when TCG sets one depends on the size of its TLB,
- * which follows the host's clock: a schedule that the host's load can change. The caller's words come
- * later and win.
+ * damon_stat.enabled=N stops a thread that looks all the time which pages were used. With it, x86 guests in
+ * virtual time did one thing on a quiet host and another on a loaded one; without, the same on both. The
+ * likely reason, not proved: it reads accessed bits, which TCG sets when it fills its TLB, and how
+ * large that is follows the host's clock. The caller's words come later and win.
  * panic=-1 makes a panic end the machine at once. cma=0 gives back what arm64 kernels set aside for
  * devices: 64 MiB and as much again per node, more than half of a small machine.
  */
