@@ -64,6 +64,11 @@ DEFINE_SCOPED_FINI(struct draft, draft_fini)
 int draft_open(struct catalog *c, struct draft *ret, struct err *e);
 /* Removes drafts whose maker is gone. Adds their size to *bytes (may be NULL). */
 int draft_sweep(struct catalog *c, bool dry_run, uint64_t *bytes, struct err *e);
+/*
+ * The first @size bytes of @fd become the file @to of the cache. The name appears, or changes what it
+ * leads to, when the file is whole.
+ */
+int cache_put_file(struct catalog *c, const struct path *to, int fd, uint64_t size, struct err *e);
 
 /*
  * Turns a draft with its parts in place into the entry @m->key, or drops it when a good entry of that

@@ -90,6 +90,27 @@ int draft_sweep(struct catalog *c, bool dry_run, uint64_t *bytes, struct err *e)
 	return r;
 }
 
+static int copy_bytes(int from, uint64_t size, const char *to)
+{
+	SCOPED(close_fd) int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	return out < 0 ? -errno : copy_front(from, out, size);
+}
+
+int cache_put_file(struct catalog *c, const struct path *to, int fd, uint64_t size, struct err *e)
+{
+	SCOPED(draft_fini) struct draft d = DRAFT_NONE;
+	int r = draft_open(c, &d, e);
+
+	if (r < 0)
+		return r;
+	struct path from = path_format("%s/file", d.dir);
+	r = copy_bytes(fd, size, from.s);
+	if (!r && rename(from.s, to->s) < 0)
+		r = -errno;
+	return r < 0 ? cache_write_failed(c, r, e) : 0;
+}
+
 void kernel_fini(struct kernel *k)
 {
 	free(k->boot_path);

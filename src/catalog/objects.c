@@ -103,28 +103,6 @@ static bool is_there(const struct path *p, uint64_t size)
 	return lstat(p->s, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == size;
 }
 
-static int copy_bytes(int from, uint64_t size, const char *to)
-{
-	SCOPED(close_fd) int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-
-	return out < 0 ? -errno : copy_front(from, out, size);
-}
-
-/* A name appears when the file is whole; who comes second finds it there. */
-static int put_copy(struct catalog *c, const struct path *to, int fd, uint64_t size, struct err *e)
-{
-	SCOPED(draft_fini) struct draft d = DRAFT_NONE;
-	int r = draft_open(c, &d, e);
-
-	if (r < 0)
-		return r;
-	struct path from = path_format("%s/object", d.dir);
-	r = copy_bytes(fd, size, from.s);
-	if (!r && rename(from.s, to->s) < 0)
-		r = -errno;
-	return r < 0 ? cache_write_failed(c, r, e) : 0;
-}
-
 /* One that has its name and another size is damaged. */
 static int make_way(const struct path *p, uint64_t size)
 {
@@ -155,7 +133,7 @@ int object_put_fd(struct catalog *c, const char *name, int fd, uint64_t size, co
 		return cache_write_failed(c, r, e);
 	if (r == 1 || (same && put_link(&to, same, size)))
 		return 0;
-	return put_copy(c, &to, fd, size, e);
+	return cache_put_file(c, &to, fd, size, e);
 }
 
 int object_put_file(struct catalog *c, const char *path, char ret[OBJECT_NAME_LEN + 1],
