@@ -94,6 +94,33 @@ static void make_known(const struct catalog *c, int fd, const char *name)
 		(void)!symlink(name, known_path(c, &st).s);
 }
 
+/* From what is known, or by reading it: then it is for the caller to make it known. */
+static int name_of(const struct catalog *c, int fd, const char *path, char ret[OBJECT_NAME_LEN + 1],
+		   uint64_t *ret_size, struct err *e)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, -errno, "%s", path);
+	int r = is_known(c, &st, ret) ? 0 : hash_fd(fd, (uint64_t)st.st_size, ret);
+	*ret_size = (uint64_t)st.st_size;
+	return r < 0 ? err_sys(e, r, "%s", path) : 0;
+}
+
+int file_hash(struct catalog *c, const char *path, char ret[OBJECT_NAME_LEN + 1], struct err *e)
+{
+	SCOPED(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char name[OBJECT_NAME_LEN + 1];
+	uint64_t size;
+	int r = name_of(c, fd, path, name, &size, e);
+
+	if (r < 0)
+		return r;
+	make_known(c, fd, name);
+	memcpy(ret, name, sizeof(name));
+	return 0;
+}
+
 /* ---- putting ---- */
 
 static bool is_there(const struct path *p, uint64_t size)
@@ -141,15 +168,11 @@ int object_put_file(struct catalog *c, const char *path, char ret[OBJECT_NAME_LE
 {
 	SCOPED(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char name[OBJECT_NAME_LEN + 1];
-	struct stat st;
+	uint64_t size;
+	int r = name_of(c, fd, path, name, &size, e);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(e, -errno, "%s", path);
-	bool known = is_known(c, &st, name);
-	int r = known ? 0 : hash_fd(fd, (uint64_t)st.st_size, name);
-	if (r < 0)
-		return err_sys(e, r, "%s", path);
-	r = object_put_fd(c, name, fd, (uint64_t)st.st_size, path, e);
+	if (!r)
+		r = object_put_fd(c, name, fd, size, path, e);
 	if (r < 0)
 		return r;
 	/* after the link was made, which changes its times */

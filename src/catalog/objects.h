@@ -34,6 +34,8 @@ int object_put_fd(struct catalog *c, const char *name, int fd, uint64_t size, co
 int object_open(struct catalog *c, const char *name, int *ret, uint64_t *ret_size, struct err *e);
 
 bool object_name_is_good(const char *name);
+/* SHA-256 of a file that never changes, such as a kernel of the cache; it is read only the first time. */
+int file_hash(struct catalog *c, const char *path, char ret[OBJECT_NAME_LEN + 1], struct err *e);
 /* SHA-256 of the first @size bytes, hex; does not move the file's position. */
 int hash_fd(int fd, uint64_t size, char ret[OBJECT_NAME_LEN + 1]);
 

@@ -15,6 +15,7 @@
 #include "catalog_util.h"
 
 #define SHA_OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define LIE "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
 #define ID_A "aaaaaaaaaaaa"
 #define ID_B "aabbbbbbbbbb"
 
@@ -49,29 +50,35 @@ TEST(a_file_becomes_an_object_by_its_hash_and_takes_no_space)
 	assert_int_equal(nr_names(cache_path(c, "/known").s), 1);
 }
 
-TEST(a_known_file_is_not_read_again_until_it_changes)
+/* In the place of the one thing that is known. */
+static void make_a_lie_known(struct catalog *c)
 {
-	struct path base = new_dir(), file = path_format("%s/boot", base.s);
-	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
-	char name[OBJECT_NAME_LEN + 1], lie[OBJECT_NAME_LEN + 1];
-
-	put_file(base.s, "boot", "abc");
-	put(c, file.s, name);
-	/* what is known is believed: a lie comes back */
 	struct path known = cache_path(c, "/known");
 	char link[256];
+
 	assert_int_equal(nr_names(known.s), 1);
 	FILE *ls = popen(path_format("ls %s", known.s).s, "r");
 	assert_non_null(fgets(link, sizeof(link), ls));
 	pclose(ls);
 	link[strcspn(link, "\n")] = 0;
 	struct path at = path_format("%s/%s", known.s, link);
-	memset(lie, 'e', OBJECT_NAME_LEN);
-	lie[OBJECT_NAME_LEN] = 0;
 	assert_int_equal(unlink(at.s), 0);
-	assert_int_equal(symlink(lie, at.s), 0);
+	assert_int_equal(symlink(LIE, at.s), 0);
+}
+
+TEST(a_known_file_is_not_read_again_until_it_changes)
+{
+	struct path base = new_dir(), file = path_format("%s/boot", base.s);
+	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
+	char name[OBJECT_NAME_LEN + 1];
+
+	put_file(base.s, "boot", "abc");
 	put(c, file.s, name);
-	assert_string_equal(name, lie);
+	/* what is known is believed: a lie comes back */
+	struct path known = cache_path(c, "/known");
+	make_a_lie_known(c);
+	put(c, file.s, name);
+	assert_string_equal(name, LIE);
 	/* until nothing is known */
 	assert_int_equal(remove_tree(known.s, NULL), 0);
 	assert_int_equal(make_dirs(known.s, 0755, NULL), 0);
@@ -81,6 +88,29 @@ TEST(a_known_file_is_not_read_again_until_it_changes)
 	put_file(base.s, "boot", "abcd");
 	put(c, file.s, name);
 	assert_string_not_equal(name, SHA_OF_ABC);
+}
+
+TEST(a_hash_is_told_and_known_without_an_object)
+{
+	struct path base = new_dir(), file = path_format("%s/boot", base.s);
+	SCOPED(catalog_close) struct catalog *c = open_cache(path_format("%s/cache", base.s).s);
+	char name[OBJECT_NAME_LEN + 1] = "as it was";
+	struct err e = { 0 };
+
+	assert_int_equal(file_hash(c, file.s, name, &e), -ENOENT);
+	assert_says(e, file.s);
+	assert_string_equal(name, "as it was");
+	put_file(base.s, "boot", "abc");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(file_hash(c, file.s, name, &e), 0);
+		assert_string_equal(name, SHA_OF_ABC);
+		assert_int_equal(nr_names(cache_path(c, "/known").s), 1);
+	}
+	assert_int_equal(nr_names(cache_path(c, "/objects").s), 0);
+	/* what is known is not read again: a lie comes back */
+	make_a_lie_known(c);
+	assert_int_equal(file_hash(c, file.s, name, &e), 0);
+	assert_string_equal(name, LIE);
 }
 
 TEST(bytes_become_an_object_with_or_without_a_file_to_link)
