@@ -106,8 +106,9 @@ static int make_dir(const char *dir, char **ret, struct err *e)
 /* A cache that cannot be written still serves what is in it. */
 static int make_layout(struct catalog *c, struct err *e)
 {
-	static const char *const dirs[] = { "",		"/kernels", "/locks",	"/tmp",	  "/debian",
-					    "/busybox", "/parts",   "/objects", "/known", "/runs" };
+	static const char *const dirs[] = { "",	       "/kernels", "/locks",	"/tmp",
+					    "/debian", "/busybox", "/parts",	"/objects",
+					    "/known",  "/runs",	   "/snapshots" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
 		struct path p = cache_path(c, "%s", dirs[i]);

@@ -25,6 +25,8 @@ struct err;
  *   objects/SHA    files named by their contents (catalog/objects.h)
  *   known/         hashes of files that need not be read again
  *   runs/ID/       records of runs (catalog/runs.h)
+ *   snapshots/KEY  machines as they were frozen (catalog/snapshots.h); who makes one holds
+ *                  locks/snapshot-KEY.lock, who reads one holds nothing
  */
 struct catalog {
 	char *dir;

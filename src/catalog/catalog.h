@@ -78,9 +78,9 @@ int catalog_list(struct catalog *c, struct kernel_list *ret, size_t *ret_damaged
 /* -EBUSY while somebody uses it (holder named in @e). */
 int catalog_remove(struct catalog *c, const char *key_or_prefix, struct err *e);
 /*
- * Removes damaged entries, abandoned temporaries, superseded Debian kernels, stale image parts,
- * what was not used for @unused_days, records of runs older than that (but never the newest
- * @keep_runs) and what only they needed.
+ * Removes damaged entries, abandoned temporaries, superseded Debian kernels, stale image parts and
+ * snapshots of machines, what was not used for @unused_days, records of runs older than that (but
+ * never the newest @keep_runs) and what only they needed.
  */
 int catalog_gc(struct catalog *c, uint32_t unused_days, uint32_t keep_runs, bool dry_run,
 	       uint64_t *ret_bytes, const struct catalog_progress *p, struct err *e);

@@ -15,6 +15,7 @@
 #include "catalog/deb.h"
 #include "catalog/lock.h"
 #include "catalog/runs.h"
+#include "catalog/snapshots.h"
 #include "catalog/tree.h"
 
 void kernel_list_fini(struct kernel_list *l)
@@ -204,15 +205,20 @@ static int each_name(struct gc *g, const char *sub,
 	return r;
 }
 
-/* Lock files of entries that are gone. One somebody holds is about to get its entry. */
+/*
+ * Lock files of entries that are gone. One somebody holds is about to get its entry. Those of
+ * snapshots are for making one only.
+ */
 static int gc_lock(struct gc *g, const char *name, struct err *e)
 {
+	size_t front = strncmp(name, SNAPSHOT_LOCK, strlen(SNAPSHOT_LOCK)) ? 0
+									   : strlen(SNAPSHOT_LOCK);
 	struct path lock = cache_path(g->c, "/locks/%s", name);
 	struct path entry = cache_path(g->c, "/kernels/%.*s", KEY_LEN, name);
 	SCOPED(close_fd) int fd = -1;
 
-	if (g->dry_run || strlen(name) != KEY_LEN + 5 || strcmp(name + KEY_LEN, ".lock") ||
-	    access(entry.s, F_OK) == 0)
+	if (g->dry_run || strlen(name) != front + KEY_LEN + 5 ||
+	    strcmp(name + front + KEY_LEN, ".lock") || access(entry.s, F_OK) == 0)
 		return 0;
 	int r = lock_take(lock.s, LOCK_EX, 0, name, NULL, &fd, e);
 	if (r < 0)
@@ -245,7 +251,7 @@ static int gc_apt(struct gc *g, const char *name, struct err *e)
 	return !g->dry_run && unlink(lock.s) < 0 ? err_sys(e, -errno, "%s", lock.s) : 0;
 }
 
-static int gc_part(void *ctx, const struct tree_file *f, struct err *e)
+static int gc_file(void *ctx, const struct tree_file *f, struct err *e)
 {
 	struct gc *g = ctx;
 
@@ -255,6 +261,18 @@ static int gc_part(void *ctx, const struct tree_file *f, struct err *e)
 		return err_sys(e, -errno, "%s", f->path);
 	g->bytes += f->disk_bytes;
 	return 0;
+}
+
+/* Who has one open keeps what is in it. */
+static int gc_snapshots(struct gc *g, struct err *e)
+{
+	uint64_t before = g->bytes;
+	int r = tree_walk(cache_path(g->c, "/snapshots").s, gc_file, g, e);
+
+	if (g->bytes > before)
+		progress_say(g->p, "snapshots of machines: not used for a while (%.1f MB)",
+			     (double)(g->bytes - before) / 1e6);
+	return r;
 }
 
 static int gc_drafts(struct gc *g, struct err *e)
@@ -289,7 +307,9 @@ int catalog_gc(struct catalog *c, uint32_t unused_days, uint32_t keep_runs, bool
 	if (r == 0)
 		r = each_name(&g, "debian", gc_apt, e);
 	if (r == 0)
-		r = tree_walk(cache_path(c, "/parts").s, gc_part, &g, e);
+		r = tree_walk(cache_path(c, "/parts").s, gc_file, &g, e);
+	if (r == 0)
+		r = gc_snapshots(&g, e);
 	struct runs_gc runs = { .unused_s = g.unused_s, .keep = keep_runs, .dry_run = dry_run };
 	if (r == 0)
 		r = runs_gc(c, &runs, &g.bytes, p, e);

@@ -431,7 +431,8 @@ static const struct cmd cmd_gc = {
 	.about = "Damaged kernels, what killed processes left, Debian kernels of which the cache "
 		 "has a "
 		 "newer one, records of old runs (ktstr replay) with what only they need, and what "
-		 "was not used for long. What is in use stays.",
+		 "was not used for long: kernels, parts of guest archives, snapshots of machines, "
+		 "package lists. What is in use stays.",
 	.opts = gc_opts,
 	.args_size = sizeof(struct kernel_args),
 	.main = gc_main,

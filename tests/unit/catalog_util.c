@@ -101,9 +101,9 @@ struct catalog *open_cache(const char *dir)
 
 void set_cache_modes(const char *cache, mode_t mode)
 {
-	static const char *const below[] = { "",	"/kernels", "/locks", "/tmp",
-					     "/debian", "/busybox", "/parts", "/objects",
-					     "/known",	"/runs" };
+	static const char *const below[] = { "",	"/kernels", "/locks",	 "/tmp",
+					     "/debian", "/busybox", "/parts",	 "/objects",
+					     "/known",	"/runs",    "/snapshots" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(below); i++)
 		assert_int_equal(chmod(path_format("%s%s", cache, below[i]).s, mode), 0);
