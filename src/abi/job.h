@@ -41,8 +41,10 @@
 	X(cols, "cols") \
 	X(term, "term") \
 	X(events, "events") /* trace the schedule, keep so many events; absent = no tracing */ \
-	X(stop_event, "stop_event") /* index of the event to stop at, see JOB_STOP_WIDTH */ \
-	X(stop_ns, "stop_ns")	    /* ... or the first one not before this guest time */
+	X(stop_event, "stop_event")   /* index of the event to stop at, see JOB_STOP_WIDTH */ \
+	X(stop_ns, "stop_ns")	      /* ... or the first one not before this guest time */ \
+	X(parcel_at, "parcel_at")     /* of a machine to be frozen: guest physical address ... */ \
+	X(parcel_size, "parcel_size") /* ... and bytes of where its real job comes, abi/parcel.h */
 
 /*
  * Both keys of a stop are written with this many digits, and always if there is a key "events":

@@ -12,6 +12,7 @@
 #include "guest/console.h"
 #include "guest/module.h"
 #include "guest/mount.h"
+#include "guest/parcel.h"
 #include "guest/run.h"
 #include "guest/setup.h"
 #include "guest/uplink.h"
@@ -45,6 +46,17 @@ static void hold_standard_streams(void)
 	close_fd(&fd);
 }
 
+/* The real job comes with it. */
+static int take_parcel(struct job *job, struct err *e)
+{
+	int r = parcel_take(job, e);
+
+	if (r < 0)
+		return r;
+	job_fini(job);
+	return read_job(job, e);
+}
+
 static int prepare(struct job *ret, struct err *e)
 {
 	int r = mount_first(e);
@@ -53,6 +65,8 @@ static int prepare(struct job *ret, struct err *e)
 		return r;
 	hold_standard_streams();
 	r = read_job(ret, e);
+	if (!r && ret->parcel_at)
+		r = take_parcel(ret, e);
 	if (!r)
 		r = setup_seed(ret, e);
 	return r < 0 ? r : modules_load(&ret->modules, e);

@@ -76,7 +76,10 @@ static int seed_random_numbers(uint64_t *state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(pool.data); i++)
 		pool.data[i] = splitmix(state);
-	return fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 ? -errno : 0;
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0)
+		return -errno;
+	/* At once: a kernel that has its random numbers already mixes new ones in once a minute. */
+	return ioctl(fd, RNDRESEEDCRNG) < 0 ? -errno : 0;
 }
 
 #define PHASE_NS 8000000u /* two ticks of a kernel with 250 of them a second */

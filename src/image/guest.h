@@ -60,5 +60,7 @@ int guest_image_take(int fd, uint64_t size, struct guest_build *ret, struct err 
 
 /* The static PID 1 built for @a, embedded at build time. -ENOENT if this build has none. */
 int init_blob(enum arch a, const void **ret, size_t *ret_len, struct err *e);
+/* The address at which it waits to be frozen, if its job tells it to. */
+int init_freeze_at(enum arch a, uint64_t *ret, struct err *e);
 
 #endif
