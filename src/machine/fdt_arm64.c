@@ -104,6 +104,22 @@ static void put_memory(struct dt *d, const struct fdt_board *b)
 	}
 }
 
+/* "no-map" makes it no memory of the system: user programs can map it from /dev/mem. */
+static void put_parcel(struct dt *d, const struct fdt_board *b)
+{
+	if (!b->parcel.size)
+		return;
+	dt_open(d, "reserved-memory");
+	dt_put_u32(d, "#address-cells", 2);
+	dt_put_u32(d, "#size-cells", 2);
+	dt_put_flag(d, "ranges");
+	dt_open(d, "parcel@%llx", (unsigned long long)b->parcel.base);
+	DT_PAIRS(d, "reg", b->parcel.base, b->parcel.size);
+	dt_put_flag(d, "no-map");
+	dt_close(d);
+	dt_close(d);
+}
+
 static void put_distances(struct dt *d, const struct topology *t)
 {
 	uint32_t cells[TOPO_MAX_NODES * TOPO_MAX_NODES * 3], *at = cells;
@@ -302,6 +318,7 @@ int fdt_describe_arm64(const struct fdt_board *b, struct buf *out, struct err *e
 	dt_put_flag(&d, "dma-coherent");
 	put_chosen(&d, b);
 	put_memory(&d, b);
+	put_parcel(&d, b);
 	fdt_put_cpus(&d, b);
 	put_distances(&d, &b->topo);
 	put_gic(&d, b);

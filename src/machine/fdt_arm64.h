@@ -24,7 +24,10 @@ struct fdt_board {
 	const struct board *board;
 	struct topology topo;
 	uint64_t memory_bytes;
-	uint64_t memory_end;   /* what /memory stops at, place.pvtime.base; 0: the end of it all */
+	struct {
+		uint64_t base, size;
+	} parcel;	     /* RAM behind all of /memory that is not the kernel's; no size: none */
+	uint64_t memory_end; /* what /memory stops at, place.pvtime.base; 0: the end of it all */
 	const char *bootargs;  /* NULL: whoever loads the tree adds them */
 	uint32_t bootargs_max; /* what the kernel reads of them; 0: what all have read so far */
 	uint64_t initrd_start;

@@ -193,3 +193,24 @@ void *vm_memory(struct vm *vm, uint64_t gpa, uint64_t len)
 {
 	return vm->ops->memory(vm, gpa, len);
 }
+
+bool vm_can_be_saved(const struct vm_backend *b, const struct vm_config *cfg)
+{
+	return b->save && cfg->time == VM_TIME_VIRTUAL && !cfg->fed && !cfg->tty;
+}
+
+int vm_save(struct vm *vm, const struct buf *console, int fd, struct err *e)
+{
+	return vm->ops->save(vm, console, fd, e);
+}
+
+uint64_t vm_parcel_gpa(const struct vm_backend *b, const struct vm_config *cfg)
+{
+	return b->parcel(cfg);
+}
+
+int vm_fingerprint(const struct vm_backend *b, const struct vm_config *cfg, struct buf *out,
+		   struct err *e)
+{
+	return b->fingerprint(cfg, out, e);
+}

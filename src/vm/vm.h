@@ -59,6 +59,13 @@ struct vm_config {
 	bool fed; /* virtual time: the caller will send to link or tty, which ends exactness */
 	const char *emulator; /* path of QEMU, NULL = found on PATH */
 	/*
+	 * More memory on the last node that the guest's kernel leaves alone, whole MiB: where a machine
+	 * that was saved before finds, when it is resumed, what is in initrd_fd (abi/parcel.h).
+	 */
+	uint64_t parcel_bytes;
+	bool to_save;  /* vm_save() will be called when it is frozen */
+	int resume_fd; /* what vm_save() wrote: goes on from there instead of booting; 0 = boots */
+	/*
 	 * A guest address whose execution by any CPU freezes the machine, once: VM_EVENT_FROZEN.
 	 * Until then the guest cannot tell, so in virtual time it does what it would have done. 0 =
 	 * none.
@@ -136,6 +143,7 @@ struct vm_counter {
 };
 #define VM_MAX_COUNTERS 32
 
+struct buf;
 struct vm;
 
 /* Backend operations; a backend is one of these and a branch in vm_choose(). */
@@ -157,6 +165,10 @@ struct vm_backend {
 	int (*counters)(struct vm *vm, struct vm_counter *ret); /* NULL: there are none */
 	/* Guest physical memory as the host sees it: NULL when [gpa, gpa + len) is not all RAM. */
 	void *(*memory)(struct vm *vm, uint64_t gpa, uint64_t len);
+	/* NULL: its machines cannot be saved */
+	int (*save)(struct vm *vm, const struct buf *console, int fd, struct err *e);
+	uint64_t (*parcel)(const struct vm_config *cfg);
+	int (*fingerprint)(const struct vm_config *cfg, struct buf *out, struct err *e);
 	/* see vm_guest_modules() */
 	const char *const *(*modules)(enum arch a);
 };
@@ -220,5 +232,18 @@ int vm_counters(struct vm *vm, struct vm_counter *ret);
  */
 int vm_clock(struct vm *vm, uint64_t *ret_ns, struct err *e);
 void *vm_memory(struct vm *vm, uint64_t gpa, uint64_t len);
+
+/*
+ * Machines that are saved once and resumed often; virtual time only. What they go on to do is in their
+ * parcel. A saved machine is only good for vm_destroy(). @console is what it has said so far, and is
+ * said again by those that resume it.
+ */
+bool vm_can_be_saved(const struct vm_backend *b, const struct vm_config *cfg);
+int vm_save(struct vm *vm, const struct buf *console, int fd, struct err *e);
+/* Where the guest finds its parcel; 0: there is no room for one in one piece. */
+uint64_t vm_parcel_gpa(const struct vm_backend *b, const struct vm_config *cfg);
+/* Appends all but the kernel and the archive that decides what a machine does up to its freezing. */
+int vm_fingerprint(const struct vm_backend *b, const struct vm_config *cfg, struct buf *out,
+		   struct err *e);
 
 #endif

@@ -388,7 +388,7 @@ TEST_WITH(the_emulator_inherits_nothing_but_its_own, fake_setup, fake_teardown)
 	const char *text = buf_str(&f.bytes[VM_EVENT_CONSOLE]);
 	assert_int_equal(sscanf(text, "pid %u group %d fds%n", &pid, &group, &at), 2);
 	assert_int_equal(group, 1);
-	assert_string_equal(text + at, " 0 1 2 3 4 5 6 7 8 9 10 11\n");
+	assert_string_equal(text + at, " 0 1 2 3 4 5 6 7 8 9 10 11 12\n");
 	close_fd(&stray);
 	fake_fini(&f);
 }

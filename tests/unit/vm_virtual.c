@@ -182,7 +182,7 @@ TEST_WITH(the_emulator_inherits_nothing_but_its_own, fake_setup, fake_teardown)
 	fake_until(&f, VM_EVENT_CONSOLE);
 	const char *fds = strstr(buf_str(&f.bytes[VM_EVENT_CONSOLE]), "fds");
 	assert_non_null(fds);
-	assert_string_equal(fds, "fds 0 1 2 3 4 5 6 7 8 9 10 11\n");
+	assert_string_equal(fds, "fds 0 1 2 3 4 5 6 7 8 9 10 11 12\n");
 	fake_fini(&f);
 }
 

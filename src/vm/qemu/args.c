@@ -50,26 +50,36 @@ char **arglist_argv(const struct arglist *a)
 
 static size_t map_chunk(const struct qemu_shape *s, const struct board *map, struct ram_chunk *ret)
 {
-	*ret = (struct ram_chunk){ .gpa = map->part[PART_RAM].base, .len = s->memory_bytes };
+	*ret = (struct ram_chunk){ .gpa = map->part[PART_RAM].base, .len = qemu_ram_bytes(s) };
 	return 1;
 }
 
 size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUNKS_MAX])
 {
 	const struct qemu_board *b = qemu_board(s->arch);
-	uint64_t off = 0;
+	uint64_t off = 0, all = qemu_ram_bytes(s);
 	size_t n = 0;
 
 	if (b->map)
 		return map_chunk(s, b->map, ret);
-	for (; n < b->nr_ram && off + b->ram[n].skip < s->memory_bytes; n++) {
+	for (; n < b->nr_ram && off + b->ram[n].skip < all; n++) {
 		off += b->ram[n].skip;
 		ret[n].gpa = b->ram[n].gpa;
 		ret[n].off = off;
-		ret[n].len = MIN(s->memory_bytes - off, b->ram[n].len);
+		ret[n].len = MIN(all - off, b->ram[n].len);
 		off += ret[n].len;
 	}
 	return n;
+}
+
+uint64_t qemu_parcel_gpa(const struct qemu_shape *s)
+{
+	struct ram_chunk c[RAM_CHUNKS_MAX];
+	size_t last = qemu_ram_chunks(s, c) - 1;
+
+	if (!s->parcel_bytes || c[last].off > s->memory_bytes)
+		return 0;
+	return c[last].gpa + (s->memory_bytes - c[last].off);
 }
 
 int qemu_shape_check(const struct qemu_shape *s, struct err *e)
@@ -82,7 +92,7 @@ int qemu_shape_check(const struct qemu_shape *s, struct err *e)
 		r = topo_qemu_check(&s->topo, s->arch, e);
 	if (r < 0)
 		return r;
-	if (s->memory_bytes % MIB || s->memory_bytes < least || s->memory_bytes > most)
+	if (s->memory_bytes % MIB || s->memory_bytes < least || qemu_ram_bytes(s) > most)
 		return err_set(e, -EINVAL,
 			       "guest memory: %" PRIu64 " bytes: must be whole MiB, from %" PRIu64
 			       " MiB to %" PRIu64 " GiB",
@@ -96,6 +106,7 @@ int qemu_device_tree(const struct qemu_shape *s, struct buf *out, struct err *e)
 		.board = qemu_board(s->arch)->map,
 		.topo = s->topo,
 		.memory_bytes = s->memory_bytes,
+		.parcel = { qemu_parcel_gpa(s), s->parcel_bytes },
 		.seed = s->seed,
 		.pmu = true,
 		.virtio_slots = 1,
@@ -111,6 +122,9 @@ void qemu_cmdline(const struct qemu_shape *s, struct buf *out)
 	buf_printf(out, "%s %s", b->words, s->verbose ? b->words_verbose : "quiet");
 	if (s->virtual_time)
 		buf_puts(out, " nokaslr");
+	if (s->parcel_bytes && !b->map) /* a device tree says it itself */
+		buf_printf(out, " memmap=%" PRIu64 "M$0x%" PRIx64, s->parcel_bytes / MIB,
+			   qemu_parcel_gpa(s));
 	if (s->cmdline && *s->cmdline)
 		buf_printf(out, " %s", s->cmdline);
 }
@@ -121,6 +135,8 @@ static void add_memory(const struct qemu_shape *s, struct arglist *a)
 		uint64_t off, len;
 
 		topo_node_memory(&s->topo, s->memory_bytes, n, &off, &len);
+		if (n + 1 == topo_nodes(&s->topo))
+			len += s->parcel_bytes;
 		arglist_add(a, "-object");
 		arglist_add(a,
 			    "memory-backend-file,id=mem%u,share=on,mem-path=/proc/self/fd/%d,"
@@ -128,7 +144,7 @@ static void add_memory(const struct qemu_shape *s, struct arglist *a)
 			    n, QEMU_FD_RAM, len, off);
 	}
 	arglist_add(a, "-m");
-	arglist_add(a, "%" PRIu64 "M", s->memory_bytes / MIB);
+	arglist_add(a, "%" PRIu64 "M", qemu_ram_bytes(s) / MIB);
 }
 
 static void add_nodes(const struct qemu_shape *s, struct arglist *a)
@@ -198,7 +214,6 @@ static void add_gdb(const struct qemu_shape *s, struct arglist *a)
 {
 	if (!s->gdb)
 		return;
-	arglist_add(a, "-S");
 	arglist_add(a, "-chardev");
 	arglist_add(a, "socket,id=gdb,fd=%u%s", QEMU_FD_GDB,
 		    s->gdb_listens ? ",server=on,wait=off" : "");
@@ -206,10 +221,29 @@ static void add_gdb(const struct qemu_shape *s, struct arglist *a)
 	arglist_add(a, "chardev:gdb");
 }
 
+/* A machine that is frozen, to be saved, or was, waits for a word to start. */
+static void add_start(const struct qemu_shape *s, struct arglist *a)
+{
+	if (s->gdb || s->start == QEMU_RESUMES)
+		arglist_add(a, "-S");
+	if (s->start == QEMU_BOOTS)
+		return;
+	/* That it was frozen is none of the state that is saved: QEMU would not take it up. */
+	arglist_add(a, "-global");
+	arglist_add(a, "migration.store-global-state=off");
+	if (s->start == QEMU_RESUMES) {
+		arglist_add(a, "-incoming");
+		arglist_add(a, "defer");
+	}
+}
+
+/* One that resumes has all of this in its memory. */
 static void add_kernel(const struct qemu_shape *s, struct arglist *a)
 {
 	SCOPED(buf_fini) struct buf words = { 0 };
 
+	if (s->start == QEMU_RESUMES)
+		return;
 	qemu_cmdline(s, &words);
 	arglist_add(a, "-kernel");
 	arglist_add(a, "/proc/self/fd/%d", QEMU_FD_KERNEL);
@@ -304,5 +338,6 @@ int qemu_args(const struct qemu_shape *s, struct arglist *out)
 	add_kernel(s, out);
 	add_ports(s, out);
 	add_gdb(s, out);
+	add_start(s, out);
 	return out->text.bad;
 }

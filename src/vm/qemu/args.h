@@ -29,7 +29,15 @@ enum qemu_fd {
 	QEMU_FD_DTB,
 	QEMU_FD_RAM, /* all of it; nodes are ranges of it */
 	QEMU_FD_GDB,
+	QEMU_FD_STATE, /* of a frozen machine all but its memory */
 	NR_QEMU_FDS,
+};
+
+/* How a machine comes to life. */
+enum qemu_start {
+	QEMU_BOOTS,
+	QEMU_BOOTS_TO_FREEZE, /* and is saved there */
+	QEMU_RESUMES,	      /* one that was */
 };
 
 /* All that the arguments depend on. */
@@ -37,7 +45,9 @@ struct qemu_shape {
 	enum arch arch;
 	struct topology topo;
 	uint64_t memory_bytes;
-	bool kvm; /* else TCG */
+	uint64_t parcel_bytes; /* more on the last node, which the kernel leaves alone */
+	bool kvm;	       /* else TCG */
+	enum qemu_start start;
 	bool tty;
 	bool verbose;
 	bool initrd;
@@ -88,6 +98,14 @@ int qemu_args(const struct qemu_shape *s, struct arglist *out);
 void qemu_cmdline(const struct qemu_shape *s, struct buf *out);
 /* The device tree to pass with -dtb; nothing for architectures that use none. */
 int qemu_device_tree(const struct qemu_shape *s, struct buf *out, struct err *e);
+/* All that the guest has, that of the parcel included. */
+static inline uint64_t qemu_ram_bytes(const struct qemu_shape *s)
+{
+	return s->memory_bytes + s->parcel_bytes;
+}
+
+/* Where the parcel appears to the guest; 0 if it has none, or none in one piece. */
+uint64_t qemu_parcel_gpa(const struct qemu_shape *s);
 /* Where guest memory appears to the guest; returns the number of chunks. */
 size_t qemu_ram_chunks(const struct qemu_shape *s, struct ram_chunk ret[RAM_CHUNKS_MAX]);
 

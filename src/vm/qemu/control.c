@@ -56,6 +56,9 @@ static void on_event(struct qemu *q, const struct qmp_msg *m)
 		if (!q->pausing && !q->end.reason[0])
 			control_send(q, QMP_CMD_STATUS, NULL, NULL);
 		break;
+	case QMP_EVENT_STATE:
+		frozen_on_state(q, m->reason);
+		break;
 	default:
 		break;
 	}
@@ -88,6 +91,8 @@ static void on_answer(struct qemu *q, const struct qmp_msg *m)
 	q->qmp_answered = m->id;
 	if (m->id == q->qmp_awaited)
 		memcpy(q->qmp_refusal, m->text, sizeof(q->qmp_refusal));
+	if (m->kind == QMP_ERROR && qmp_cmd_of(m->id) >= QMP_CMD_STATE_HOW)
+		qemu_give_up(q, "QEMU: state of the machine: %.120s", m->text);
 	if (m->kind == QMP_ERROR)
 		return;
 	q->qmp_seconds = m->seconds;
@@ -170,6 +175,27 @@ static int await_control(struct qemu *q, uint64_t deadline_ns)
 
 #define ENDED "QEMU ended before it answered"
 
+static int explain(int r, struct err *e)
+{
+	if (r == -ESRCH)
+		return err_set(e, r, ENDED);
+	if (r == -ETIMEDOUT)
+		return err_set(e, r, "QEMU did not answer for %llu s", ANSWER_NS / SECOND_NS);
+	return r < 0 ? err_sys(e, r, "QMP") : 0;
+}
+
+int control_await_state(struct qemu *q, struct err *e)
+{
+	uint64_t deadline_ns = now_ns() + ANSWER_NS;
+	int r = 0;
+
+	while (!r && !q->state_done && !q->end.failed[0])
+		r = await_control(q, deadline_ns);
+	if (!r && q->end.failed[0])
+		return err_set(e, -EIO, "%s", q->end.failed);
+	return explain(r, e);
+}
+
 int control_await(struct qemu *q, uint32_t id, struct err *e)
 {
 	uint64_t deadline_ns = now_ns() + ANSWER_NS;
@@ -179,12 +205,9 @@ int control_await(struct qemu *q, uint32_t id, struct err *e)
 	q->qmp_refusal[0] = 0;
 	while (!r && q->qmp_answered < id) /* answers come in order, ids count up */
 		r = await_control(q, deadline_ns);
-	if (r == -ESRCH)
-		return err_set(e, r, ENDED);
-	if (r == -ETIMEDOUT)
-		return err_set(e, r, "QEMU did not answer for %llu s", ANSWER_NS / SECOND_NS);
+	r = explain(r, e);
 	if (r < 0)
-		return err_sys(e, r, "QMP");
+		return r;
 	return q->qmp_refusal[0] ? err_set(e, -EIO, "QEMU: %s", q->qmp_refusal) : 0;
 }
 

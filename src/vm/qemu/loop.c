@@ -171,6 +171,10 @@ static bool already_known(struct qemu *q, struct vm_event *ret)
 		drain(q, ret);
 		return true;
 	}
+	if (q->said.len && !q->said_again) {
+		*ret = (struct vm_event){ VM_EVENT_CONSOLE, q->said.at, q->said.len, .fd = -1 };
+		return q->said_again = true;
+	}
 	if (q->link_lost_due)
 		*ret = (struct vm_event){ .kind = VM_EVENT_LINK_CLOSED, .fd = -1 };
 	else if (q->link_ready_due)

@@ -55,12 +55,14 @@ static void qemu_destroy(struct vm *vm)
 	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
 		close_fd(&q->sched_fd[i]);
 	if (q->ram)
-		munmap(q->ram, q->shape.memory_bytes);
+		munmap(q->ram, qemu_ram_bytes(&q->shape));
 	forget_their_fds(q);
+	close_fd(&q->state_fd);
 	close_fd(&q->pidfd);
 	close_fd(&q->epoll);
 	buf_fini(&q->qmp_in);
 	buf_fini(&q->complaints);
+	buf_fini(&q->said);
 	arglist_fini(&q->args);
 	free(q);
 }
@@ -80,7 +82,7 @@ static struct qemu *qemu_alloc(void)
 		return NULL;
 	q->vm.ops = &vm_backend_qemu;
 	q->pidfd = q->epoll = -1;
-	q->kernel_fd = q->initrd_fd = q->dtb_fd = q->ram_fd = -1;
+	q->kernel_fd = q->initrd_fd = q->dtb_fd = q->ram_fd = q->state_fd = -1;
 	for (size_t i = 0; i < NR_PORTS; i++)
 		q->port[i].fd = q->port[i].theirs = -1;
 	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
@@ -89,18 +91,17 @@ static struct qemu *qemu_alloc(void)
 	return q;
 }
 
-static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *emulator, bool kvm,
-		      struct err *e)
+static struct qemu_shape shape_of(const struct vm_config *cfg, const char *emulator, bool kvm)
 {
-	if (cfg->disk || cfg->net || cfg->rng)
-		return err_set(e, -ENOTSUP,
-			       "backend qemu: disk, network and random number device are kvm's");
-	q->place = cfg->place;
-	q->shape = (struct qemu_shape){
+	return (struct qemu_shape){
 		.arch = cfg->arch,
 		.topo = cfg->topo,
 		.memory_bytes = cfg->memory_bytes,
+		.parcel_bytes = cfg->parcel_bytes,
 		.kvm = kvm,
+		.start = cfg->resume_fd > 0 ? QEMU_RESUMES
+			 : cfg->to_save	    ? QEMU_BOOTS_TO_FREEZE
+					    : QEMU_BOOTS,
 		.tty = cfg->tty,
 		.verbose = cfg->verbose,
 		.initrd = cfg->initrd_fd >= 0,
@@ -113,6 +114,16 @@ static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *e
 		.emulator = emulator,
 		.cmdline = cfg->cmdline,
 	};
+}
+
+static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *emulator, bool kvm,
+		      struct err *e)
+{
+	if (cfg->disk || cfg->net || cfg->rng)
+		return err_set(e, -ENOTSUP,
+			       "backend qemu: disk, network and random number device are kvm's");
+	q->place = cfg->place;
+	q->shape = shape_of(cfg, emulator, kvm);
 	int r = qemu_shape_check(&q->shape, e);
 	if (r < 0)
 		return r;
@@ -120,6 +131,29 @@ static int take_shape(struct qemu *q, const struct vm_config *cfg, const char *e
 	/* the strings live in q->args from here */
 	q->shape.emulator = q->shape.cmdline = NULL;
 	return r < 0 ? err_sys(e, r, "arguments of QEMU") : 0;
+}
+
+static uint64_t qemu_parcel(const struct vm_config *cfg)
+{
+	struct qemu_shape s = shape_of(cfg, "", false);
+
+	return qemu_parcel_gpa(&s);
+}
+
+/* All but the name of the program, the kernel and the archive is in its arguments. */
+static int qemu_fingerprint(const struct vm_config *cfg, struct buf *out, struct err *e)
+{
+	SCOPED(arglist_fini) struct arglist a = { 0 };
+	struct qemu_shape s = shape_of(cfg, "", false);
+	struct probe_result found;
+
+	probe_qemu(cfg->arch, cfg->emulator, &found);
+	buf_printf(out, "%s\n", found.version);
+	int r = qemu_device_tree(&s, out, e);
+	if (!r && qemu_args(&s, &a) < 0)
+		r = err_sys(e, -ENOMEM, "arguments of QEMU");
+	buf_put(out, a.text.at, a.text.len);
+	return r;
 }
 
 static int open_images(struct qemu *q, const struct vm_config *cfg, struct err *e)
@@ -181,17 +215,17 @@ static void place_ram(struct qemu *q)
 /* Memory comes into being when the guest touches it, so a large guest costs nothing at start. */
 static int create_ram(struct qemu *q, struct err *e)
 {
-	int r = check_file_limit(q->shape.memory_bytes, e);
+	uint64_t all = qemu_ram_bytes(&q->shape);
+	int r = check_file_limit(all, e);
 
 	if (r < 0)
 		return r;
 	q->ram_fd = anon_file("ktstr-guest-memory", e);
 	if (q->ram_fd < 0)
 		return q->ram_fd;
-	if (ftruncate(q->ram_fd, (off_t)q->shape.memory_bytes) < 0)
+	if (ftruncate(q->ram_fd, (off_t)all) < 0)
 		return err_sys(e, -errno, "guest memory");
-	void *at =
-		mmap(NULL, q->shape.memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, q->ram_fd, 0);
+	void *at = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_SHARED, q->ram_fd, 0);
 	if (at == MAP_FAILED)
 		return err_sys(e, -errno, "guest memory");
 	q->ram = at;
@@ -235,6 +269,8 @@ static int qemu_create(const struct vm_config *cfg, struct vm **ret, struct err 
 	if (!r)
 		r = create_ram(q, e);
 	if (!r)
+		r = frozen_open(q, cfg, e);
+	if (!r)
 		r = create_channels(q, cfg, e);
 	if (r < 0)
 		return r;
@@ -255,6 +291,7 @@ static void list_fds(const struct qemu *q, int fds[NR_QEMU_FDS])
 	fds[QEMU_FD_DTB] = q->dtb_fd;
 	fds[QEMU_FD_GDB] = q->port[PORT_GDB].theirs;
 	fds[QEMU_FD_RAM] = q->ram_fd;
+	fds[QEMU_FD_STATE] = q->state_fd;
 }
 
 static int watch_process(struct qemu *q, struct err *e)
@@ -281,7 +318,7 @@ static int qemu_start(struct vm *vm, struct err *e)
 	if (!r)
 		r = control_send(q, QMP_CMD_CPUS, &q->tids_id, e);
 	if (!r)
-		r = gdb_start(q, e);
+		r = q->shape.start == QEMU_RESUMES ? frozen_start(q, e) : gdb_start(q, e);
 	if (r < 0)
 		return r;
 	list_fds(q, fds);
@@ -361,5 +398,8 @@ const struct vm_backend vm_backend_qemu = {
 	.stats = qemu_stats,
 	.clock = control_clock,
 	.memory = qemu_memory,
+	.save = qemu_save,
+	.parcel = qemu_parcel,
+	.fingerprint = qemu_fingerprint,
 	.modules = qemu_modules,
 };

@@ -81,6 +81,7 @@ struct qemu {
 	int pidfd;
 	int epoll;
 	int kernel_fd, initrd_fd, dtb_fd, ram_fd; /* given to QEMU and then closed */
+	int state_fd;				  /* of a machine that is saved or resumed */
 	uint8_t *ram;				  /* all of guest memory, by offset */
 	struct port port[NR_PORTS];
 	char chunk[PORT_CHUNK]; /* what VM_EVENT_* data points to */
@@ -91,8 +92,11 @@ struct qemu {
 	uint32_t qmp_answered;	/* id of the last answer */
 	char qmp_refusal[200];	/* what was wrong with the one awaited, "" = nothing */
 	int64_t qmp_seconds;	/* what the last command for a clock's time told */
-	bool pausing;		/* a STOP event is our own doing */
-	bool link_lost;		/* the link is gone; to be reported once QEMU proves alive */
+	bool state_done;	/* saved or taken up */
+	struct buf said;	/* on the console, before it was saved */
+	bool said_again;
+	bool pausing;	/* a STOP event is our own doing */
+	bool link_lost; /* the link is gone; to be reported once QEMU proves alive */
 	bool link_lost_due;
 	bool link_ready_due; /* the send queue of the link has run empty */
 	bool file_had_turn;  /* a file that always has more must not hide all else */
@@ -127,6 +131,8 @@ int control_send(struct qemu *q, enum qmp_cmd cmd, uint32_t *ret_id, struct err 
 ssize_t control_read(struct qemu *q);
 /* Waits for the answer to command @id, while nothing but QMP is looked at. */
 int control_await(struct qemu *q, uint32_t id, struct err *e);
+/* Waits until the state is saved, while nothing but QMP is looked at. */
+int control_await_state(struct qemu *q, struct err *e);
 /* Sends @cmd and waits for its answer. */
 int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e);
 /* Gives up on the machine: kills the process, the sentence becomes the reason. */
@@ -142,6 +148,14 @@ void gdb_close(struct qemu *q);
 int gdb_start(struct qemu *q, struct err *e);
 /* Reads what is there; true with the event that the machine is frozen. */
 bool gdb_read(struct qemu *q, struct vm_event *ret);
+
+/* frozen.c: see vm_config.to_save and resume_fd. */
+int frozen_open(struct qemu *q, const struct vm_config *cfg, struct err *e);
+/* Of one that resumes, before QEMU runs: what is to be said to it first. */
+int frozen_start(struct qemu *q, struct err *e);
+/* QEMU tells how far it has come. */
+void frozen_on_state(struct qemu *q, const char *how_far);
+int qemu_save(struct vm *vm, const struct buf *console, int fd, struct err *e);
 
 /* loop.c */
 int qemu_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct err *e);

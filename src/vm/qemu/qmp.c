@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/scoped.h"
 #include "machine/memmap.h"
+#include "vm/qemu/args.h"
 
 static const char *const cmd_names[NR_QMP_CMDS] = {
 	[QMP_CMD_CAPABILITIES] = "qmp_capabilities",
@@ -20,10 +21,33 @@ static const char *const cmd_names[NR_QMP_CMDS] = {
 	[QMP_CMD_CONT] = "cont",
 	[QMP_CMD_CLOCK_CMOS] = "qom-get",
 	[QMP_CMD_CLOCK_PL031] = "human-monitor-command",
+	[QMP_CMD_STATE_HOW] = "migrate-set-capabilities",
+	[QMP_CMD_STATE_QUIET] = "migrate-set-parameters",
+	[QMP_CMD_SAVE] = "migrate",
+	[QMP_CMD_TAKE_UP] = "migrate-incoming",
 };
+
+/*
+ * Memory is not part of the state: it is shared with us. A network card, if there were one, would be
+ * announced several times after a machine is taken up, by timers of the host's clock: those are looked
+ * at when turns are dealt, so that virtual time would depend on them.
+ */
+static void put_state_arguments(struct buf *out, enum qmp_cmd cmd)
+{
+	if (cmd == QMP_CMD_STATE_HOW)
+		buf_puts(out, ",\"arguments\":{\"capabilities\":["
+			      "{\"capability\":\"x-ignore-shared\",\"state\":true},"
+			      "{\"capability\":\"events\",\"state\":true}]}");
+	if (cmd == QMP_CMD_STATE_QUIET)
+		buf_puts(out, ",\"arguments\":{\"announce-rounds\":0}");
+	if (cmd == QMP_CMD_SAVE || cmd == QMP_CMD_TAKE_UP)
+		buf_printf(out, ",\"arguments\":{\"uri\":\"file:/proc/self/fd/%d\"}",
+			   QEMU_FD_STATE);
+}
 
 static void put_arguments(struct buf *out, enum qmp_cmd cmd)
 {
+	put_state_arguments(out, cmd);
 	if (cmd == QMP_CMD_CLOCK_CMOS)
 		buf_puts(out, ",\"arguments\":{\"path\":\"/machine\",\"property\":\"rtc-time\"}");
 	if (cmd == QMP_CMD_CLOCK_PL031) /* its data register is the first one */
@@ -38,6 +62,7 @@ static const struct {
 } events[] = {
 	{ "SHUTDOWN", QMP_EVENT_SHUTDOWN },
 	{ "STOP", QMP_EVENT_STOP },
+	{ "MIGRATION", QMP_EVENT_STATE },
 };
 
 static inline void json_decref_scoped(json_t **j)
@@ -59,7 +84,8 @@ static void parse_event(const json_t *msg, const char *name, struct qmp_msg *ret
 		if (!strcmp(name, events[i].name))
 			ret->event = events[i].event;
 	copy_string(ret->reason, sizeof(ret->reason),
-		    json_object_get(json_object_get(msg, "data"), "reason"));
+		    json_object_get(json_object_get(msg, "data"),
+				    ret->event == QMP_EVENT_STATE ? "status" : "reason"));
 }
 
 static void parse_cpus(const json_t *list, struct qmp_msg *ret)

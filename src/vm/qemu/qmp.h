@@ -23,6 +23,10 @@ enum qmp_cmd {
 	QMP_CMD_CONT,
 	QMP_CMD_CLOCK_CMOS,  /* the time of a PC's clock */
 	QMP_CMD_CLOCK_PL031, /* ... of an arm64 board's */
+	QMP_CMD_STATE_HOW,   /* how a machine's state is saved and taken up */
+	QMP_CMD_STATE_QUIET, /* and that it makes no noise then */
+	QMP_CMD_SAVE,	     /* both between the machine and QEMU_FD_STATE; */
+	QMP_CMD_TAKE_UP,     /* the event says when it is done */
 	NR_QMP_CMDS,
 };
 
@@ -38,13 +42,14 @@ enum qmp_event {
 	QMP_EVENT_OTHER,
 	QMP_EVENT_SHUTDOWN,
 	QMP_EVENT_STOP,
+	QMP_EVENT_STATE, /* how far saving or taking up has come */
 };
 
 struct qmp_msg {
 	enum qmp_kind kind;
 	enum qmp_event event;
 	uint32_t id;	 /* of the command a reply or error belongs to, 0 = unknown */
-	char reason[32]; /* SHUTDOWN: why; status reply: the status */
+	char reason[32]; /* SHUTDOWN: why; STATE: how far; status reply: the status */
 	char text[200];	 /* error: its description */
 	uint32_t nr_cpus;
 	int32_t tid[TOPO_MAX_CPUS]; /* reply to QMP_CMD_CPUS: host thread by CPU index, 0 = none */
