@@ -398,7 +398,8 @@ static int run_course(const struct replay *r, const struct replay_args *a, struc
 static int replay_one(const char *name, const struct replay_args *a, struct catalog *c,
 		      int *ret_signal, struct err *e)
 {
-	SCOPED(replay_fini) struct replay r = { .kernel_fd = -1, .source.fd = -1 };
+	SCOPED(replay_fini) struct replay r = { .kernel_fd = -1,
+						.source = { .fd = -1, .base.fd = -1 } };
 	SCOPED(words_fini) struct words problems = { 0 };
 	int err = replay_open(c, name, &r, e);
 

@@ -145,7 +145,7 @@ static int exit_status(const struct session_end *end)
 static int run_guest(struct guestcmd *g, const struct run_args *a, const char *command,
 		     struct run *r, struct err *e)
 {
-	SCOPED(session_source_fini) struct session_source source = { .fd = -1 };
+	SCOPED(session_source_fini) struct session_source source = { .fd = -1, .base.fd = -1 };
 	SCOPED(cell_result_fini) struct cell_result res = { 0 };
 	struct session_end end = { 0 };
 	int inputs[2] = { r->signals, -1 };

@@ -204,7 +204,7 @@ static int make_kargs(const struct plan_cell *pc, const struct run_options *o, s
 static int run_cell(const struct plan *p, const struct plan_cell *pc, const struct run_options *o,
 		    struct cell_result *ret, struct err *e)
 {
-	SCOPED(session_source_fini) struct session_source source = { .fd = -1 };
+	SCOPED(session_source_fini) struct session_source source = { .fd = -1, .base.fd = -1 };
 	SCOPED(job_fini) struct job job = { 0 };
 	SCOPED(buf_fini) struct buf kargs = { 0 };
 	struct guest_include inc[2] = {

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "harness/fields.h"
 
-#define FORMAT 1
+#define FORMAT 2
 
 static const struct field machine_fields[] = {
 	FIELD(struct record_machine, ktstr),
@@ -20,6 +20,8 @@ static const struct field machine_fields[] = {
 	FIELD(struct record_machine, memory_mib),
 	FIELD(struct record_machine, kernel),
 	FIELD(struct record_machine, archive),
+	FIELD(struct record_machine, base),
+	NAMED(struct record_machine, freeze_at, FIELD_HEX),
 	FIELD(struct record_machine, job),
 	FIELD(struct record_machine, cmdline),
 	FIELD(struct record_machine, verbose),
@@ -141,6 +143,8 @@ static int check(struct run_record *r, const json_t *o, struct err *e)
 		return err_set(e, -EBADMSG, "kernel is no SHA-256");
 	if (!object_name_is_good(r->machine.archive))
 		return err_set(e, -EBADMSG, "archive is no SHA-256");
+	if (*r->machine.base && !object_name_is_good(r->machine.base))
+		return err_set(e, -EBADMSG, "base is no SHA-256");
 	if (topo_parse(r->machine.topology, &topo, NULL) < 0)
 		return err_set(e, -EBADMSG, "topology is none");
 	if (r->machine.rate_shift > PACE_SHIFT_MAX || r->machine.turn_us > PACE_TURN_MAX_US)

@@ -31,6 +31,8 @@ struct record_machine {
 	uint32_t memory_mib;
 	char kernel[OBJECT_NAME_LEN + 1];
 	char archive[OBJECT_NAME_LEN + 1]; /* without its job */
+	char base[OBJECT_NAME_LEN + 1];	   /* of the snapshot it went on from, "" = it booted */
+	uint64_t freeze_at;		   /* address in its init */
 	char *job;
 	char *cmdline; /* the caller's words */
 	bool verbose;

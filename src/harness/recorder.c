@@ -41,6 +41,8 @@ static void fill_machine(const struct recorder *rec, const struct cell_result *r
 	topo_format(&vm->topo, m->topology, sizeof(m->topology));
 	m->memory_mib = (uint32_t)(vm->memory_bytes >> 20);
 	set_chars(m->archive, sizeof(m->archive), rec->source->sha256);
+	set_chars(m->base, sizeof(m->base), rec->source->base.sha256);
+	m->freeze_at = rec->source->base.freeze_at;
 	m->job = copy(rec->source->job, bad);
 	m->cmdline = copy(vm->cmdline, bad);
 	m->verbose = vm->verbose;
@@ -118,7 +120,9 @@ static int store(struct catalog *c, const char *id, const struct run_record *rec
 {
 	SCOPED(buf_fini) struct buf text = { 0 };
 	SCOPED(buf_fini) struct buf events = { 0 };
-	const char *const objects[] = { record->machine.kernel, record->machine.archive };
+	const char *const objects[] = { record->machine.kernel, record->machine.archive,
+					record->machine.base };
+	size_t nr_objects = ARRAY_SIZE(objects) - !*record->machine.base;
 
 	run_record_write(record, &text);
 	int bad = events_write(r->sched_events, r->sched_events ? r->schedule.kept : 0, &events);
@@ -128,7 +132,7 @@ static int store(struct catalog *c, const char *id, const struct run_record *rec
 		{ RECORD_FILE, text.at, text.len },
 		{ RECORD_EVENTS, events.at, events.len },
 	};
-	return run_store(c, id, files, ARRAY_SIZE(files), objects, ARRAY_SIZE(objects), e);
+	return run_store(c, id, files, ARRAY_SIZE(files), objects, nr_objects, e);
 }
 
 /* Objects first, under a lock: gc must not take away what the record is going to name. */
@@ -140,7 +144,11 @@ static int put_objects(struct catalog *c, const struct recorder *rec, struct run
 
 	if (!r)
 		r = object_put_file(c, rec->vm->kernel_path, record->machine.kernel, e);
-	return r < 0 ? r : object_put_fd(c, s->sha256, s->fd, s->size, s->file, e);
+	if (!r)
+		r = object_put_fd(c, s->sha256, s->fd, s->size, s->file, e);
+	if (!r && s->base.size)
+		r = object_put_fd(c, s->base.sha256, s->base.fd, s->base.size, NULL, e);
+	return r;
 }
 
 int recorder_store(const struct recorder *rec, struct cell_result *r, struct err *e)

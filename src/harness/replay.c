@@ -24,7 +24,7 @@ void replay_fini(struct replay *r)
 	close_fd(&r->kernel_fd);
 	r->source.job = NULL; /* the record's */
 	session_source_fini(&r->source);
-	*r = (struct replay){ .kernel_fd = -1, .source.fd = -1 };
+	*r = (struct replay){ .kernel_fd = -1, .source = { .fd = -1, .base.fd = -1 } };
 }
 
 /* ---- reading ---- */
@@ -97,7 +97,8 @@ static void fill_cell(struct replay *r)
 
 int replay_open(struct catalog *c, const char *name, struct replay *ret, struct err *e)
 {
-	SCOPED(replay_fini) struct replay r = { .kernel_fd = -1, .source.fd = -1 };
+	SCOPED(replay_fini) struct replay r = { .kernel_fd = -1,
+						.source = { .fd = -1, .base.fd = -1 } };
 	int err = run_find(c, name, r.id, e);
 
 	if (err < 0)
@@ -112,8 +113,9 @@ int replay_open(struct catalog *c, const char *name, struct replay *ret, struct 
 		return err;
 	}
 	fill_cell(&r);
+	r.cache_dir = catalog_dir(c);
 	*ret = r;
-	r = (struct replay){ .kernel_fd = -1, .source.fd = -1 };
+	r = (struct replay){ .kernel_fd = -1, .source = { .fd = -1, .base.fd = -1 } };
 	return 0;
 }
 
@@ -159,6 +161,25 @@ static int check_archive(struct replay *r, struct catalog *c, struct words *w)
 	return err < 0 ? say(w, "the guest archive of %s: %s", of, e.text) : 0;
 }
 
+static int check_base(struct replay *r, struct catalog *c, struct words *w)
+{
+	struct snapshot_base *b = &r->source.base;
+	const struct record_machine *m = &r->record.machine;
+	struct err e = { 0 };
+
+	if (!*m->base)
+		return 0;
+	memcpy(b->sha256, m->base, sizeof(b->sha256));
+	b->freeze_at = m->freeze_at;
+	int err = object_open(c, m->base, &b->fd, &b->size, &e);
+	if (err == -ENOENT)
+		return say(
+			w,
+			"the archive of its snapshot is no longer in the cache (SHA-256 %.12s...)",
+			m->base);
+	return err < 0 ? say(w, "the archive of its snapshot: %s", e.text) : 0;
+}
+
 /* A version may be gone against; that there is no emulator at all may not. */
 static int check_versions(struct replay *r, struct words *w, size_t *ret_versions)
 {
@@ -188,6 +209,8 @@ int replay_check(struct replay *r, struct catalog *c, struct words *ret, struct 
 
 	if (!err)
 		err = check_archive(r, c, ret);
+	if (!err)
+		err = check_base(r, c, ret);
 	if (!err)
 		err = check_versions(r, ret, &versions);
 	if (err < 0)
@@ -329,6 +352,8 @@ int replay_run(const struct replay *r, const struct session_spec *hooks, struct 
 	spec.vm.freeze_at = r->stop.wanted ? r->record.outcome.schedule.stop_at : 0;
 	spec.vm.gdb_path = hooks->vm.gdb_path;
 	spec.again = &r->source;
+	spec.image.arch = m->arch;
+	spec.image.cache_dir = r->cache_dir;
 	spec.limits = limits_of(r);
 	int err = session_run(&spec, ret, NULL, e);
 	if (err < 0)

@@ -25,6 +25,7 @@ struct replay {
 	struct job job;	   /* as recorded, parsed */
 	struct buf events; /* of struct sched_event */
 	int kernel_fd;
+	const char *cache_dir; /* borrowed from the catalog */
 	struct session_source source;
 	const struct vm_backend *backend;
 	struct vm_about about;

@@ -168,7 +168,10 @@ struct cell_result {
 	struct test_value *values;
 	size_t nr_values;
 	struct cell_times times;
-	char run[16]; /* id of its record, "" = it has none */
+	char snapshot[8];    /* one of these two; "" = it booted */
+#define SNAPSHOT_MADE "made" /* booted, was frozen, and went on as a copy of that */
+#define SNAPSHOT_USED "used" /* another run had made it */
+	char run[16];	     /* id of its record, "" = it has none */
 	char backend[16], accel[16], emulator[64];
 	bool virtual_time;  /* times but total, image and setup are the guest's */
 	uint32_t rate_mips; /* of virtual time: million instructions per second, of all vCPUs */

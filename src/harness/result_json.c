@@ -100,6 +100,7 @@ static const struct field result_fields[] = {
 	ARRAY(struct cell_result, cgroups, cgroup_fields, 1024),
 	ARRAY(struct cell_result, values, value_fields, 4096),
 	OBJECT(struct cell_result, times, time_fields),
+	FIELD(struct cell_result, snapshot),
 	FIELD(struct cell_result, run),
 	FIELD(struct cell_result, backend),
 	FIELD(struct cell_result, accel),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/job.h"
+#include "abi/parcel.h"
 #include "base/err.h"
 #include "base/io.h"
 #include "harness/stall.h"
@@ -19,6 +20,7 @@ static void session_fini(struct session *s)
 	vm_destroy(s->vm);
 	host_leave(&s->host);
 	watch_fini(&s->watch);
+	snapshot_fini(&s->snap);
 	guest_build_fini(&s->image);
 	free(s->stalls);
 }
@@ -32,9 +34,10 @@ static bool in_virtual_time(const struct session *s)
 void session_source_fini(struct session_source *s)
 {
 	close_fd(&s->fd);
+	snapshot_base_fini(&s->base);
 	free(s->file);
 	free(s->job);
-	*s = (struct session_source){ .fd = -1 };
+	*s = (struct session_source){ .fd = -1, .base.fd = -1 };
 }
 
 /* The descriptor is the guest's own archive: who keeps it keeps what the guest got. */
@@ -49,6 +52,7 @@ static int tell_source(const struct session *s, const char *job, struct err *e)
 		.size = s->image.plain_size,
 		.file = s->image.plain_file ? strdup(s->image.plain_file) : NULL,
 		.job = strdup(job),
+		.base.fd = -1,
 	};
 	memcpy(to->sha256, s->image.plain_sha256, sizeof(to->sha256));
 	if (to->fd < 0)
@@ -107,6 +111,16 @@ static int build_image(struct session *s, struct cell_result *ret, struct err *e
 	return r;
 }
 
+static void begin_watch(struct session *s)
+{
+	const struct session_spec *spec = s->spec;
+
+	watch_init(&s->watch, &spec->limits, in_virtual_time(s) ? 1 : now_ns());
+	s->watch.on_output = spec->on_output;
+	s->watch.on_console = spec->on_console;
+	s->watch.ctx = spec->ctx;
+}
+
 /* The archive is in RAM twice while the kernel unpacks it. */
 static int check_memory(const struct session *s, struct err *e)
 {
@@ -121,25 +135,103 @@ static int check_memory(const struct session *s, struct err *e)
 		       (unsigned long long)((need >> 20) + 1));
 }
 
-static int start_machine(struct session *s, struct cell_result *ret, struct err *e)
+/* ---- the machine: it boots, or goes on from a snapshot, which may have to be made first ---- */
+
+static int tell_base(const struct session *s, struct err *e)
+{
+	const struct snapshot_base *b = &s->snap.base;
+	struct session_source *to = s->spec->source;
+
+	if (!to || !b->size)
+		return 0;
+	to->base = *b;
+	to->base.fd = fcntl(b->fd, F_DUPFD_CLOEXEC, 3);
+	return to->base.fd < 0 ? err_sys(e, -errno, "guest image") : 0;
+}
+
+/* One that is made again is made in the way it was. */
+static int find_snapshot(struct session *s, struct err *e)
+{
+	const struct session_source *again = s->spec->again;
+	const struct snapshot_wish w = {
+		.backend = s->spec->backend,
+		.vm = &s->spec->vm,
+		.image = &s->spec->image,
+		.archive_bytes = s->image.size,
+		.again = again ? &again->base : NULL,
+	};
+
+	return again && !again->base.size ? 0 : snapshot_find(&s->snap, &w, e);
+}
+
+static int create_machine(struct session *s, struct err *e)
 {
 	struct vm_config cfg = s->spec->vm;
+
+	cfg.initrd_fd = s->image.fd;
+	cfg.place = s->host.reserved ? &s->host.plan.place : NULL;
+	snapshot_apply(&s->snap, &cfg);
+	int r = vm_create(s->spec->backend, &cfg, &s->vm, e);
+	if (r == -EBADMSG && s->snap.state == SNAPSHOT_READY) {
+		snapshot_redo(&s->snap);
+		return create_machine(s, e);
+	}
+	for (const int *fd = s->spec->inputs; !r && fd && *fd >= 0; fd++)
+		r = vm_watch(s->vm, *fd, true, e);
+	return r < 0 ? r : vm_start(s->vm, e);
+}
+
+static void drop_machine(struct session *s)
+{
+	vm_destroy(s->vm);
+	s->vm = NULL;
+}
+
+/* The machine that was booted is at where it was to be frozen: the run goes on with a copy. */
+static int change_machines(struct session *s, struct err *e)
+{
+	int r = snapshot_save(&s->snap, s->vm, &s->watch.console, e);
+
+	if (r == -ESRCH) /* it ended meanwhile: vm_next() says how */
+		return 0;
+	drop_machine(s);
+	s->said_before = s->watch.console.len;
+	return r < 0 ? r : create_machine(s, e);
+}
+
+/* Guests whose kernel has no /dev/mem: from here on they boot. */
+static bool refused_snapshot(const struct session *s)
+{
+	const char *why = strstr(s->watch.text, PARCEL_REFUSED);
+
+	return s->snap.state == SNAPSHOT_MAKING && s->watch.cause == CAUSE_GUEST_SETUP && why;
+}
+
+static int boot_instead(struct session *s, struct err *e)
+{
+	snapshot_refuse(&s->snap,
+			strstr(s->watch.text, PARCEL_REFUSED) + sizeof(PARCEL_REFUSED) - 1);
+	drop_machine(s);
+	watch_fini(&s->watch);
+	begin_watch(s);
+	return create_machine(s, e);
+}
+
+static int start_machine(struct session *s, struct cell_result *ret, struct err *e)
+{
+	const struct vm_config *cfg = &s->spec->vm;
 	int r = check_memory(s, e);
 
 	/* As late as that, so that CPUs are not held for what needs none. */
 	if (!r)
-		r = host_enter(&s->spec->host, &cfg.topo, in_virtual_time(s), &s->host, e);
+		r = find_snapshot(s, e);
+	if (!r)
+		r = host_enter(&s->spec->host, &cfg->topo, in_virtual_time(s), &s->host, e);
 	if (r < 0)
 		return r;
 	uint64_t from = now_ns();
 	ret->times.wait = s->host.res.waited_ns;
-	cfg.initrd_fd = s->image.fd;
-	cfg.place = s->host.reserved ? &s->host.plan.place : NULL;
-	r = vm_create(s->spec->backend, &cfg, &s->vm, e);
-	for (const int *fd = s->spec->inputs; !r && fd && *fd >= 0; fd++)
-		r = vm_watch(s->vm, *fd, true, e);
-	if (!r)
-		r = vm_start(s->vm, e);
+	r = create_machine(s, e);
 	if (r < 0)
 		return r;
 	ret->times.setup = now_ns() - from;
@@ -148,9 +240,12 @@ static int start_machine(struct session *s, struct cell_result *ret, struct err 
 	memcpy(ret->accel, s->vm->about.accel, sizeof(ret->accel));
 	memcpy(ret->emulator, s->vm->about.version, sizeof(ret->emulator));
 	ret->virtual_time = in_virtual_time(s);
+	if (s->snap.state != SNAPSHOT_NONE)
+		snprintf(ret->snapshot, sizeof(ret->snapshot), "%s",
+			 s->snap.state == SNAPSHOT_READY ? SNAPSHOT_USED : SNAPSHOT_MADE);
 	if (ret->virtual_time) {
-		ret->rate_mips = pace_rate(&cfg.pace);
-		ret->turn_us = cfg.pace.turn_us;
+		ret->rate_mips = pace_rate(&cfg->pace);
+		ret->turn_us = cfg->pace.turn_us;
 	}
 	return 0;
 }
@@ -180,6 +275,8 @@ static int open_input(struct session *s, struct err *e)
 
 static int pass_freeze(struct session *s, uint32_t cpu, struct err *e)
 {
+	if (s->snap.state == SNAPSHOT_MAKING)
+		return change_machines(s, e);
 	int r = s->spec->on_frozen ? s->spec->on_frozen(s->spec->ctx, cpu, e) : 0;
 
 	if (!r)
@@ -197,7 +294,10 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 		s->unread = false;
 		return 0;
 	case VM_EVENT_CONSOLE:
-		watch_console(&s->watch, ev->data, ev->len, now);
+		if (s->said_before)
+			s->said_before = false;
+		else
+			watch_console(&s->watch, ev->data, ev->len, now);
 		return 0;
 	case VM_EVENT_LINK:
 		watch_link(&s->watch, ev->data, ev->len, now);
@@ -362,7 +462,9 @@ static void take_counters(struct session *s, struct cell_result *ret)
 int session_run(const struct session_spec *spec, struct cell_result *ret, struct session_end *end,
 		struct err *e)
 {
-	SCOPED(session_fini) struct session s = { .spec = spec, .image = { .fd = -1 } };
+	SCOPED(session_fini) struct session s = { .spec = spec,
+						  .image = { .fd = -1 },
+						  .snap = SNAPSHOT_INIT };
 	int r;
 
 	s.stalls = calloc(1, sizeof(*s.stalls));
@@ -373,11 +475,16 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 		r = start_machine(&s, ret, e);
 	if (r < 0)
 		return r;
-	watch_init(&s.watch, &spec->limits, in_virtual_time(&s) ? 1 : now_ns());
-	s.watch.on_output = spec->on_output;
-	s.watch.on_console = spec->on_console;
-	s.watch.ctx = spec->ctx;
+	begin_watch(&s);
 	r = watch_guest(&s, e);
+	if (!r && refused_snapshot(&s)) {
+		ret->snapshot[0] = 0;
+		r = boot_instead(&s, e);
+		if (!r)
+			r = watch_guest(&s, e);
+	}
+	if (!r)
+		r = tell_base(&s, e);
 	if (r < 0)
 		return r;
 	if (in_virtual_time(&s))

@@ -8,6 +8,7 @@
 
 #include "harness/host.h"
 #include "harness/pulse.h"
+#include "harness/snapshot.h"
 #include "harness/watch.h"
 #include "image/guest.h"
 #include "link/job.h"
@@ -23,6 +24,7 @@ struct session_source {
 	char sha256[65]; /* of the archive */
 	char *file;	 /* of the cache that has it, may be NULL */
 	char *job;
+	struct snapshot_base base; /* what it was resumed from; no size: it booted */
 };
 void session_source_fini(struct session_source *s);
 DEFINE_SCOPED_FINI(struct session_source, session_source_fini)
@@ -60,6 +62,8 @@ struct session {
 	struct host_use host;
 	struct watch watch;
 	struct guest_build image;
+	struct snapshot snap;
+	bool said_before; /* what the machine repeats of the console is known */
 	uint32_t tx_seq;
 	bool input_open;
 	struct stall_meter *stalls; /* real time: what the host did to the guest */

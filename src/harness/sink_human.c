@@ -221,7 +221,9 @@ static void put_cell_line(struct buf *b, struct sink *s, const struct cell_resul
 	} else {
 		buf_printf(b, "  %6.1f s", (double)r->times.total / 1e9);
 	}
-	if (!skip && r->times.boot)
+	if (!skip && !strcmp(r->snapshot, SNAPSHOT_USED))
+		buf_puts(b, "  resumed");
+	else if (!skip && r->times.boot)
 		buf_printf(b, "  boot %.1f", (double)r->times.boot / 1e9);
 	buf_putc(b, '\n');
 }

@@ -180,7 +180,9 @@ void story_put_facts(struct buf *b, const struct cell_result *r)
 		if (r->turn_us)
 			buf_printf(b, " in turns of %u us", r->turn_us);
 	}
-	if (r->times.boot)
+	if (!strcmp(r->snapshot, SNAPSHOT_USED))
+		buf_puts(b, ", resumed from a snapshot");
+	else if (r->times.boot)
 		buf_printf(b, ", boot %.1f s", SECONDS(r->times.boot));
 	if (r->times.body)
 		buf_printf(b, ", body %.1f s", SECONDS(r->times.body));

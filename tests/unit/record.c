@@ -10,6 +10,7 @@
 
 #define SHA_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define SHA_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define SHA_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 
 static struct run_record sample(void)
 {
@@ -22,6 +23,8 @@ static struct run_record sample(void)
 			.memory_mib = 272,
 			.kernel = SHA_A,
 			.archive = SHA_B,
+			.base = SHA_C,
+			.freeze_at = 0x403065,
 			.job = strdup("job=1\nmode=test\n"),
 			.cmdline = strdup("quiet \"x\""),
 			.seed = UINT64_MAX,
@@ -104,6 +107,8 @@ TEST(the_id_depends_on_every_part_of_the_machine)
 	WITH(r.machine.memory_mib++);
 	WITH(strcpy(r.machine.kernel, SHA_B));
 	WITH(strcpy(r.machine.archive, SHA_A));
+	WITH(strcpy(r.machine.base, ""));
+	WITH(r.machine.freeze_at++);
 	WITH(r.machine.job[0] = 'x');
 	WITH(r.machine.cmdline[0] = 'x');
 	WITH(r.machine.verbose = true);
@@ -129,7 +134,7 @@ TEST(the_id_depends_on_nothing_else)
 	id_of(&r, other);
 	assert_string_equal(id, other);
 	/* written down: a record of today is found tomorrow */
-	assert_string_equal(id, "6aacb26ae543");
+	assert_string_equal(id, "d423022bb6be");
 }
 
 static void refused_with(const char *from, const char *to, int code, const char *says)
@@ -153,14 +158,15 @@ static void refused_with(const char *from, const char *to, int code, const char 
 
 TEST(a_damaged_record_is_refused_by_name)
 {
-	refused_with("\"format\":1", "\"format\":2", -EPROTO, "format is 2, this ktstr knows 1");
-	refused_with("\"format\":1,", "", -EPROTO, "format");
+	refused_with("\"format\":2", "\"format\":1", -EPROTO, "format is 1, this ktstr knows 2");
+	refused_with("\"format\":2,", "", -EPROTO, "format");
 	refused_with("{", "{{", -EBADMSG, "line 1");
 	refused_with("\"memory_mib\":272", "\"memory_mib\":273", -EBADMSG,
 		     "that of its machine is");
 	refused_with("\"id\":", "\"xd\":", -EBADMSG, "its id is \"\"");
 	refused_with("\"kernel\":\"a", "\"kernel\":\"A", -EBADMSG, "kernel is no SHA-256");
 	refused_with("\"archive\":\"b", "\"archive\":\"/", -EBADMSG, "archive is no SHA-256");
+	refused_with("\"base\":\"c", "\"base\":\"/", -EBADMSG, "base is no SHA-256");
 	refused_with("1n2l2c1t", "1n2l2c0t", -EBADMSG, "topology");
 	refused_with("\"rate_shift\":1", "\"rate_shift\":7", -EBADMSG, "rate_shift");
 	refused_with("\"turn_us\":100", "\"turn_us\":99999", -EBADMSG, "turn_us is out of range");

@@ -184,7 +184,7 @@ static int play_create(const struct vm_config *cfg, struct vm **ret, struct err 
 static struct cell_result run(struct play how, const struct step *script)
 {
 	SCOPED(session_source_fini) struct session_source again = {
-		.fd = anon_file("archive", NULL), .job = strdup("job=1\n")
+		.fd = anon_file("archive", NULL), .job = strdup("job=1\n"), .base.fd = -1
 	};
 	struct session_spec spec = {
 		.backend = &backend,
