@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/scoped.h"
 #include "guest/console.h"
+#include "guest/early.h"
 #include "guest/module.h"
 #include "guest/mount.h"
 #include "guest/parcel.h"
@@ -46,18 +47,27 @@ static void hold_standard_streams(void)
 	close_fd(&fd);
 }
 
-/* The real job comes with it. */
-static int take_parcel(struct job *job, struct err *e)
+/* The real job comes with it. What takes long is done before, as it is the same each time. */
+static int take_parcel(struct job *job, struct uplink *up, struct early *early, struct err *e)
 {
-	int r = parcel_take(job, e);
+	int r = modules_load(&job->modules, e);
 
+	if (!r)
+		r = uplink_open(up, now_ns() + LINK_WAIT_NS, e);
+	if (!r)
+		r = early_prepare_all(early, job, e);
+	if (!r)
+		r = parcel_take(job, e);
 	if (r < 0)
 		return r;
 	job_fini(job);
-	return read_job(job, e);
+	r = read_job(job, e);
+	if (!r)
+		early_adopt(early, job);
+	return r;
 }
 
-static int prepare(struct job *ret, struct err *e)
+static int prepare(struct job *ret, struct uplink *up, struct early *early, struct err *e)
 {
 	int r = mount_first(e);
 
@@ -66,7 +76,7 @@ static int prepare(struct job *ret, struct err *e)
 	hold_standard_streams();
 	r = read_job(ret, e);
 	if (!r && ret->parcel_at)
-		r = take_parcel(ret, e);
+		r = take_parcel(ret, up, early, e);
 	if (!r)
 		r = setup_seed(ret, e);
 	return r < 0 ? r : modules_load(&ret->modules, e);
@@ -77,16 +87,18 @@ int main(void)
 	SCOPED(job_fini) struct job job = { 0 };
 	struct err broken = { 0 }, e = { 0 };
 	struct uplink up = { .fd = -1 };
+	struct early early = { 0 };
 
 	umask(022);
 	console_catch_crashes();
-	int r = prepare(&job, &broken);
-	if (uplink_open(&up, now_ns() + (r ? LINK_WAIT_BROKEN_NS : LINK_WAIT_NS), &e) < 0) {
+	int r = prepare(&job, &up, &early, &broken);
+	if (up.fd < 0 &&
+	    uplink_open(&up, now_ns() + (r ? LINK_WAIT_BROKEN_NS : LINK_WAIT_NS), &e) < 0) {
 		console_fatal(r ? broken.text : e.text);
 		power_off();
 	}
 	uplink_hello(&up);
-	if (run_job(&job, &up, &broken, &e) < 0)
+	if (run_job(&job, &up, &early, &broken, &e) < 0)
 		console_fatal(e.text);
 	power_off();
 }

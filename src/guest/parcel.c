@@ -15,7 +15,6 @@
 #include "base/parse.h"
 #include "base/scoped.h"
 #include "guest/cpio.h"
-#include "guest/module.h"
 #include "link/job.h"
 
 #define DEVICE "/dev/mem"
@@ -129,10 +128,8 @@ static int unpack(const uint8_t *archive, size_t len, struct err *e)
 int parcel_take(const struct job *base, struct err *e)
 {
 	SCOPED(range_fini) struct range parcel = { 0 };
-	int r = modules_load(&base->modules, e);
+	int r = map_parcel(base, &parcel, e);
 
-	if (!r)
-		r = map_parcel(base, &parcel, e);
 	if (r < 0)
 		return r;
 	parcel_wait();

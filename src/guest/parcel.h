@@ -7,8 +7,8 @@ struct err;
 struct job;
 
 /*
- * @base says where the parcel will be. Makes everything ready that is the same for all jobs, waits to
- * be frozen, and unpacks what has come meanwhile over the file system, another job file included.
+ * @base says where the parcel will be. Waits to be frozen, and unpacks what has come meanwhile over the
+ * file system, another job file included.
  */
 int parcel_take(const struct job *base, struct err *e);
 

@@ -17,7 +17,7 @@
 #include "base/io.h"
 #include "base/scoped.h"
 #include "guest/body.h"
-#include "guest/mount.h"
+#include "guest/early.h"
 #include "guest/sched.h"
 #include "guest/setup.h"
 #include "guest/trace.h"
@@ -49,12 +49,12 @@ enum phase {
 struct run {
 	const struct job *job;
 	const struct err *broken; /* what went wrong before the link was there */
+	struct early *early;
 	struct uplink *up;
 	struct child errands;
 	struct stream errands_said;
 	struct sched sched;
 	struct body body;
-	struct trace *trace; /* NULL = none */
 	int signals;
 	enum phase phase;
 	uint64_t now;
@@ -105,9 +105,11 @@ static int start_errands(struct run *r, struct err *e)
 	char *const argv[] = { name, install, soft, dir, NULL }, *const env[] = { NULL };
 	bool busybox = access(GUEST_BUSYBOX_PATH, X_OK) == 0;
 	SCOPED(close_fd) int said = -1;
+	if (r->early->loopback && !busybox)
+		return 0;
 	int ok = stream_open(&r->errands_said, FRAME_NOTE, &said, e);
 	const struct spawn how = {
-		.first = setup_loopback,
+		.first = r->early->loopback ? NULL : setup_loopback,
 		.argv = busybox ? argv : NULL,
 		.env = env,
 		.path = GUEST_BUSYBOX_PATH,
@@ -126,12 +128,11 @@ static void prepare_enter(struct run *r)
 
 	if (r->broken->code)
 		run_fatal(r, r->broken);
-	else if (start_errands(r, &e) < 0 || mount_rest(&e) < 0 || setup_system(r->job, &e) < 0 ||
-		 body_plan(&r->body, r->job, &e) < 0)
+	else if (start_errands(r, &e) < 0 || early_prepare(r->early, r->job, &e) < 0 ||
+		 setup_system(r->job, &e) < 0 || body_plan(&r->body, r->job, &e) < 0)
 		run_fatal(r, &e);
-	/* Before the scheduler attaches: loading takes long, and is nothing it should see. */
-	else if (trace_create(r->job, &r->trace, &e) < 0)
-		uplink_note(r->up, NO_DIGEST_NOTE "%s", e.text);
+	else if (r->early->no_trace.code)
+		uplink_note(r->up, NO_DIGEST_NOTE "%s", r->early->no_trace.text);
 	r->deadline = r->now + ERRANDS_NS;
 }
 
@@ -170,7 +171,7 @@ static void body_enter(struct run *r)
 	if (r->end_now)
 		return;
 	uplink_stage(r->up, STAGE_BODY_START);
-	trace_begin(r->trace);
+	trace_begin(r->early->trace);
 	if (body_start(&r->body, r->job, r->now + TTY_NS, &e) < 0)
 		run_fatal(r, &e);
 	r->now = now_ns();
@@ -213,7 +214,7 @@ static bool nobody_reads(const struct run *r)
 
 static void stop_body_enter(struct run *r)
 {
-	trace_end(r->trace);
+	trace_end(r->early->trace);
 	end_child(r, &r->body.child, BODY_TERM_NS);
 }
 
@@ -260,7 +261,7 @@ static void trace_enter(struct run *r)
 
 static bool trace_done(struct run *r)
 {
-	return nobody_reads(r) || trace_send(r->trace, r->up);
+	return nobody_reads(r) || trace_send(r->early->trace, r->up);
 }
 
 static void last_enter(struct run *r)
@@ -466,11 +467,13 @@ static int trouble(const struct run *r)
 	return r->up->lost && !r->said_exit ? -EPIPE : 0;
 }
 
-int run_job(const struct job *j, struct uplink *up, const struct err *broken, struct err *e)
+int run_job(const struct job *j, struct uplink *up, struct early *early, const struct err *broken,
+	    struct err *e)
 {
 	struct run r = {
 		.job = j,
 		.broken = broken,
+		.early = early,
 		.up = up,
 		.signals = open_signals(),
 		.exit = { .kind = EXIT_KIND_NOTHING },

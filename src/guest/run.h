@@ -3,6 +3,7 @@
 #ifndef GUEST_RUN_H
 #define GUEST_RUN_H
 
+struct early;
 struct err;
 struct job;
 struct uplink;
@@ -11,6 +12,7 @@ struct uplink;
  * Returns when the machine may be switched off; negative if the host could not be told all. If
  * @broken has a code the run consists of reporting that.
  */
-int run_job(const struct job *j, struct uplink *up, const struct err *broken, struct err *e);
+int run_job(const struct job *j, struct uplink *up, struct early *early, const struct err *broken,
+	    struct err *e);
 
 #endif

@@ -122,6 +122,21 @@ int trace_create(const struct job *j, struct trace **ret, struct err *e)
 	return 0;
 }
 
+int trace_aim(struct trace *t, const struct job *j, struct err *e)
+{
+	struct wish w;
+	int r = j->events ? read_wish(j, &w, e) : err_set(e, 0, "nobody asked for it");
+
+	if (!j->events || r < 0)
+		return -EINVAL;
+	if (MAX(w.events, 1u) != t->max)
+		return err_set(e, -EINVAL, "job: events: %u, the frozen machine keeps %u", w.events,
+			       t->max);
+	t->bpf->bss->stop_event = w.stop_event;
+	t->bpf->bss->stop_ns = w.stop_ns;
+	return 0;
+}
+
 void trace_begin(struct trace *t)
 {
 	if (!t || t->begin_ns)

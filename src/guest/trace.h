@@ -21,6 +21,12 @@ void trace_destroy(struct trace *t);
 /* *ret stays NULL if the job asks for none. Nothing is traced before trace_begin(). */
 int trace_create(const struct job *j, struct trace **ret, struct err *e);
 
+/*
+ * Before trace_begin(): for this job instead of the one it was made for. -EINVAL: it keeps another
+ * number of events, or none.
+ */
+int trace_aim(struct trace *t, const struct job *j, struct err *e);
+
 /* The rest takes NULL too. The window opens and closes once. */
 void trace_begin(struct trace *t);
 void trace_end(struct trace *t);

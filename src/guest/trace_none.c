@@ -17,6 +17,11 @@ int trace_create(const struct job *j, struct trace **ret, struct err *e)
 			 : 0;
 }
 
+int trace_aim(struct trace *t, const struct job *j, struct err *e)
+{
+	return -EINVAL;
+}
+
 void trace_begin(struct trace *t)
 {
 }

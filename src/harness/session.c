@@ -12,9 +12,6 @@
 #include "base/io.h"
 #include "harness/stall.h"
 
-/* Of the schedule, 2 MiB: more than the tests of the examples have. */
-#define EVENTS_KEPT 65536
-
 static void session_fini(struct session *s)
 {
 	vm_destroy(s->vm);

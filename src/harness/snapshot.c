@@ -58,6 +58,8 @@ static int base_job(const struct guest_build *b, const struct snapshot *s,
 
 	if (!r)
 		r = job_set_number(&j.parcel_size, 0, s->maker.parcel_bytes);
+	if (!r)
+		r = job_set_number(&j.events, 0, EVENTS_KEPT);
 	for (char **m = b->modules; !r && m && *m; m++)
 		r = job_list_add(&j.modules, *m);
 	return r < 0 ? err_sys(e, r, "snapshot") : job_write(&j, out, e);

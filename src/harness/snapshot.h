@@ -20,6 +20,9 @@
 struct catalog;
 struct err;
 
+/* Of the schedule, 2 MiB: more than the tests of the examples have. */
+#define EVENTS_KEPT 65536
+
 /* The archive of the machine that is frozen, and where in its init. Zeroed but for fd = -1: none. */
 struct snapshot_base {
 	int fd;
