@@ -12,12 +12,16 @@
 #include "base/io.h"
 #include "harness/stall.h"
 
+/* What a kernel says while it boots; ten times what is usual. */
+#define BOOT_LOG_MAX (1u << 20)
+
 static void session_fini(struct session *s)
 {
 	vm_destroy(s->vm);
 	host_leave(&s->host);
 	watch_fini(&s->watch);
 	snapshot_fini(&s->snap);
+	buf_fini(&s->boot_log);
 	guest_build_fini(&s->image);
 	free(s->stalls);
 }
@@ -187,12 +191,16 @@ static void drop_machine(struct session *s)
 /* The machine that was booted is at where it was to be frozen: the run goes on with a copy. */
 static int change_machines(struct session *s, struct err *e)
 {
-	int r = snapshot_save(&s->snap, s->vm, &s->watch.console, e);
+	int r = s->boot_log.bad;
+
+	if (r < 0)
+		return err_sys(e, r, "console of the machine");
+	r = snapshot_save(&s->snap, s->vm, &s->boot_log, e);
 
 	if (r == -ESRCH) /* it ended meanwhile: vm_next() says how */
 		return 0;
 	drop_machine(s);
-	s->said_before = s->watch.console.len;
+	s->said_before = s->boot_log.len;
 	return r < 0 ? r : create_machine(s, e);
 }
 
@@ -212,6 +220,14 @@ static int boot_instead(struct session *s, struct err *e)
 	watch_fini(&s->watch);
 	begin_watch(s);
 	return create_machine(s, e);
+}
+
+static void tell_why_it_boots(const struct session *s, struct cell_result *ret)
+{
+	SCOPED(buf_fini) struct buf text = { 0 };
+
+	buf_printf(&text, "guests of this kernel and shape boot each time: %s", s->snap.why_not);
+	cell_result_note(ret, "snapshot", buf_str(&text));
 }
 
 static int start_machine(struct session *s, struct cell_result *ret, struct err *e)
@@ -282,6 +298,18 @@ static int pass_freeze(struct session *s, uint32_t cpu, struct err *e)
 	return r == -ESRCH ? 0 : r; /* it ended meanwhile: vm_next() says how */
 }
 
+/* A copy of the machine says all of it once more. */
+static void take_console(struct session *s, const struct vm_event *ev, uint64_t now)
+{
+	if (s->said_before) {
+		s->said_before = false;
+		return;
+	}
+	if (s->snap.state == SNAPSHOT_MAKING && s->boot_log.len < BOOT_LOG_MAX)
+		buf_put(&s->boot_log, ev->data, ev->len);
+	watch_console(&s->watch, ev->data, ev->len, now);
+}
+
 static int handle(struct session *s, const struct vm_event *ev, uint64_t now, struct err *e)
 {
 	const struct session_spec *spec = s->spec;
@@ -291,10 +319,7 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 		s->unread = false;
 		return 0;
 	case VM_EVENT_CONSOLE:
-		if (s->said_before)
-			s->said_before = false;
-		else
-			watch_console(&s->watch, ev->data, ev->len, now);
+		take_console(s, ev, now);
 		return 0;
 	case VM_EVENT_LINK:
 		watch_link(&s->watch, ev->data, ev->len, now);
@@ -486,6 +511,8 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 		return r;
 	if (in_virtual_time(&s))
 		ret->end_ns = s.watch.over_at;
+	if (s.snap.why_not[0])
+		tell_why_it_boots(&s, ret);
 	ret->host_stall_ns = s.stalls->longest_ns;
 	ret->load_wait_ppm = stall_wait_ppm(s.stalls);
 	if (end)

@@ -63,7 +63,8 @@ struct session {
 	struct watch watch;
 	struct guest_build image;
 	struct snapshot snap;
-	bool said_before; /* what the machine repeats of the console is known */
+	struct buf boot_log; /* of the machine that is going to be saved */
+	bool said_before;    /* what the machine repeats of the console is known */
 	uint32_t tx_seq;
 	bool input_open;
 	struct stall_meter *stalls; /* real time: what the host did to the guest */

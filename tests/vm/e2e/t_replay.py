@@ -41,7 +41,7 @@ def rewrite(cache, run, change):
     machine = re.search(r'"machine":\{(.*?)\},"about"', old, re.S).group(1)
     new = change(machine)
     assert new != machine, machine
-    id_ = hashlib.sha256(("ktstr run 1 " + new).encode()).hexdigest()[:12]
+    id_ = hashlib.sha256(("ktstr run 2 " + new).encode()).hexdigest()[:12]
     shutil.copytree(folder, os.path.join(cache, "runs", id_))
     with open(os.path.join(cache, "runs", id_, "record.json"), "w") as f:
         f.write(old.replace(machine, new).replace(f'"id":"{run}"', f'"id":"{id_}"'))

@@ -50,6 +50,8 @@ def a_kernel_that_takes_no_program_is_tested_without_a_digest(box):
     assert not s["have"] and not s["events"], s
     assert s["why_not"].startswith("the kernel did not take the tracing program: "), s
     assert "no schedule digest: " + s["why_not"] in text(d.out), d
+    # nor does it let init look for a parcel, so that its guests boot
+    assert "guests of this kernel and shape boot each time: /dev/mem: " in text(d.out), d
 
 
 @case()
