@@ -194,12 +194,27 @@ static int open_or_make(struct snapshot *s, struct err *e)
 	return r;
 }
 
+/* That one is in the run's own archive, and waits for nobody. */
+static bool has_own_init(const char *cmdline)
+{
+	static const char word[] = "rdinit=";
+
+	for (const char *at = cmdline; at && (at = strstr(at, word)); at++)
+		if (at == cmdline || at[-1] == ' ')
+			return true;
+	return false;
+}
+
 int snapshot_find(struct snapshot *s, const struct snapshot_wish *w, struct err *e)
 {
 	int r;
 
 	if (!w->image->cache_dir || !vm_can_be_saved(w->backend, w->vm))
 		return 0;
+	if (has_own_init(w->vm->cmdline)) {
+		have_none(s, "its command line names another first process");
+		return 0;
+	}
 	s->maker = maker_of(w);
 	if (!vm_parcel_gpa(w->backend, &s->maker)) {
 		have_none(s, "the end of its memory is at a hole");
