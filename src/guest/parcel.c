@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "abi/parcel.h"
@@ -18,6 +20,9 @@
 #include "link/job.h"
 
 #define DEVICE "/dev/mem"
+#define PAUSE_NS 50000000 /* of the guest's time: it costs nothing */
+#define PAUSES_MAX 100
+#define SPIN_NS 500000
 
 /* The emulator stops here; that the archive comes in between is nothing a compiler can know. */
 __attribute__((noinline, used)) void parcel_wait(void);
@@ -125,6 +130,38 @@ static int unpack(const uint8_t *archive, size_t len, struct err *e)
 	return r;
 }
 
+/* How many tasks want to run, this one included; 0 if that cannot be read. */
+static unsigned int runnable(void)
+{
+	static const char key[] = "procs_running ";
+	SCOPED(mem_free) char *text = NULL;
+	unsigned int n = 0;
+
+	if (read_file("/proc/stat", 1 << 20, &text, NULL, NULL) < 0)
+		return 0;
+	const char *at = strstr(text, key);
+	return at && sscanf(at + sizeof(key) - 1, "%u", &n) == 1 ? n : 0;
+}
+
+/*
+ * The emulator stops the CPU that comes to the place at once, the others when its main loop gets to it:
+ * until then they go on, for as long as the host likes. So they have to sleep, or no two machines would
+ * be frozen alike. What is left to do in the kernel is done while we sleep; who woke us is asleep again
+ * when we have spun for a while.
+ */
+static void settle(void)
+{
+	const struct timespec pause = { 0, PAUSE_NS };
+
+	for (int i = 0; i < PAUSES_MAX; i++) {
+		nanosleep(&pause, NULL);
+		if (runnable() <= 1)
+			break;
+	}
+	for (uint64_t until = now_ns() + SPIN_NS; now_ns() < until;)
+		continue;
+}
+
 int parcel_take(const struct job *base, struct err *e)
 {
 	SCOPED(range_fini) struct range parcel = { 0 };
@@ -132,6 +169,7 @@ int parcel_take(const struct job *base, struct err *e)
 
 	if (r < 0)
 		return r;
+	settle();
 	parcel_wait();
 	struct parcel_header h = { parcel.at[0], parcel.at[1] };
 	if (h.magic != PARCEL_MAGIC || h.len > parcel.size - PARCEL_DATA)
