@@ -150,7 +150,7 @@ static void on_packet(struct qemu *q, const char *text)
 	}
 }
 
-bool gdb_read(struct qemu *q, struct vm_event *ret)
+void gdb_read(struct qemu *q)
 {
 	ssize_t k = port_read(q, PORT_GDB);
 	const char *at = q->chunk;
@@ -164,11 +164,15 @@ bool gdb_read(struct qemu *q, struct vm_event *ret)
 		case RSP_NAK:
 		case RSP_DAMAGED: /* there is no noise on a socket */
 			qemu_give_up(q, "QEMU's gdb stub does not speak its protocol");
-			return false;
+			return;
 		case RSP_ACK:
 		case RSP_NONE:
 			break;
 		}
+}
+
+bool gdb_tell(struct qemu *q, struct vm_event *ret)
+{
 	if (q->gdb.state != GDB_FROZEN || q->gdb.told)
 		return false;
 	q->gdb.told = true;

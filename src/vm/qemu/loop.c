@@ -83,8 +83,10 @@ static bool on_port(struct qemu *q, enum qemu_port n, uint32_t events, struct vm
 	}
 	if (!(events & ~(uint32_t)EPOLLOUT))
 		return false;
-	if (n == PORT_GDB)
-		return gdb_read(q, ret);
+	if (n == PORT_GDB) {
+		gdb_read(q);
+		return false;
+	}
 	if (n != PORT_QMP)
 		return read_stream(q, n, ret);
 	control_read(q);
@@ -195,7 +197,10 @@ int qemu_next(struct vm *vm, uint64_t deadline_ns, struct vm_event *ret, struct 
 		bool others_turn = q->file_had_turn;
 
 		q->file_had_turn = false;
-		if (already_known(q, ret) || (!others_turn && look_into_files(q, ret)))
+		if (already_known(q, ret))
+			return 0;
+		/* That it is frozen comes after all that it said before. */
+		if (!others_turn && (look_into_files(q, ret) || gdb_tell(q, ret)))
 			return 0;
 		int r = wait_ready(q, others_turn ? 0 : next_wake(q, deadline_ns), &ev);
 		if (r < 0)

@@ -146,8 +146,10 @@ int gdb_open(struct qemu *q, const struct vm_config *cfg, struct err *e);
 void gdb_close(struct qemu *q);
 /* Before QEMU runs: what is to be said to it first. */
 int gdb_start(struct qemu *q, struct err *e);
-/* Reads what is there; true with the event that the machine is frozen. */
-bool gdb_read(struct qemu *q, struct vm_event *ret);
+/* Reads what is there and acts on it. */
+void gdb_read(struct qemu *q);
+/* True, once, with the event that the machine is frozen. */
+bool gdb_tell(struct qemu *q, struct vm_event *ret);
 
 /* frozen.c: see vm_config.to_save and resume_fd. */
 int frozen_open(struct qemu *q, const struct vm_config *cfg, struct err *e);
