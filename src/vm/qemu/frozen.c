@@ -17,6 +17,7 @@
 
 static int place_parcel(struct qemu *q, const struct vm_config *cfg, struct err *e)
 {
+	uint64_t all = q->shape.parcel_bytes, room = all - MIN(all, (uint64_t)PARCEL_DATA);
 	uint8_t *at = q->ram + q->shape.memory_bytes;
 	struct parcel_header h = { .magic = PARCEL_MAGIC };
 	struct stat st;
@@ -24,11 +25,10 @@ static int place_parcel(struct qemu *q, const struct vm_config *cfg, struct err 
 	if (fstat(cfg->initrd_fd, &st) < 0)
 		return err_sys(e, -errno, "initramfs");
 	h.len = (uint64_t)st.st_size;
-	if (h.len > q->shape.parcel_bytes - PARCEL_DATA)
+	if (!room || h.len > room)
 		return err_set(e, -ENOSPC,
-			       "initramfs: %llu bytes: the parcel of the machine has %llu",
-			       (unsigned long long)h.len,
-			       (unsigned long long)q->shape.parcel_bytes);
+			       "initramfs: %llu bytes: the parcel of the machine has room for %llu",
+			       (unsigned long long)h.len, (unsigned long long)room);
 	memcpy(at, &h, sizeof(h));
 	int r = pread_full(cfg->initrd_fd, at + PARCEL_DATA, h.len, 0);
 	return r < 0 ? err_sys(e, r, "initramfs") : 0;
