@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Plays QEMU for the tests of its backend: same descriptors, a bit of QMP, no machine. What it does is
- * a list of "fake:ACTION=VALUE" words in the kernel command line, done in turn; then it ends with 0.
+ * a list of "fake:ACTION=VALUE" words in the kernel command line, done in turn; then it ends with 0. The
+ * words of a machine that is resumed are what its state consists of.
  * With --version it says what $FAKE_VERSION says.
  */
 #include <dirent.h>
@@ -21,6 +22,9 @@
 
 static const char *status = "running";
 static const char *seconds = "0"; /* since the start, or no number */
+static const char *state = ""; /* what is known of the machine beside its memory, "_" is a blank */
+static const char *refused = ""; /* the command that is */
+static bool show;		 /* names of commands on the console */
 
 static void say(int fd, const char *text)
 {
@@ -44,10 +48,15 @@ static void do_tty(const char *v)
 }
 
 /* "_" is a blank. */
-static void do_stderr(const char *v)
+static void say_words(int fd, const char *v)
 {
 	for (; *v; v++)
-		say(STDERR_FILENO, (char[]){ *v == '_' ? ' ' : *v, 0 });
+		say(fd, (char[]){ *v == '_' ? ' ' : *v, 0 });
+}
+
+static void do_stderr(const char *v)
+{
+	say_words(STDERR_FILENO, v);
 	say(STDERR_FILENO, "\n");
 }
 
@@ -67,11 +76,12 @@ static void do_event(const char *v)
 {
 	char line[200];
 	int n = (int)strcspn(v, ":");
+	const char *what = strncmp(v, "MIGRATION", (size_t)n) ? "reason" : "status";
 
 	snprintf(line, sizeof(line),
 		 "{\"timestamp\":{\"seconds\":1},\"event\":\"%.*s\",\"data\":{\"guest\":true,"
-		 "\"reason\":\"%s\"}}",
-		 n, v, v[n] ? v + n + 1 : "");
+		 "\"%s\":\"%s\"}}",
+		 n, v, what, v[n] ? v + n + 1 : "");
 	do_qmp(line);
 }
 
@@ -83,6 +93,21 @@ static void do_status(const char *v)
 static void do_clock(const char *v)
 {
 	seconds = v;
+}
+
+static void do_state(const char *v)
+{
+	state = v;
+}
+
+static void do_refuse(const char *v)
+{
+	refused = v;
+}
+
+static void do_show(const char *v)
+{
+	show = true;
 }
 
 /* One command; returns false at the end. */
@@ -125,6 +150,28 @@ static void tell_clock(bool cmos, int id)
 	do_qmp(text);
 }
 
+static bool is_refused(const char *name)
+{
+	return !strcmp(name, refused) || (!strcmp(name, "cont") && !strcmp(status, "stubborn"));
+}
+
+/* As QEMU comes to the file: by its name. */
+static int open_state(int flags)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", QEMU_FD_STATE);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static void save(void)
+{
+	int fd = open_state(O_WRONLY | O_TRUNC);
+
+	say_words(fd, state);
+	close_fd(&fd);
+}
+
 static void answer(const char *line)
 {
 	json_t *c = json_loads(line, 0, NULL);
@@ -134,6 +181,10 @@ static void answer(const char *line)
 
 	if (!name)
 		exit(91);
+	if (show)
+		say(QEMU_FD_CONSOLE, name), say(QEMU_FD_CONSOLE, "\n");
+	if (!strcmp(name, "migrate"))
+		save();
 	if (!strcmp(name, "query-cpus-fast"))
 		snprintf(text, sizeof(text),
 			 "{\"return\":[{\"cpu-index\":1,\"thread-id\":%d},{\"cpu-index\":0,"
@@ -144,7 +195,7 @@ static void answer(const char *line)
 			 id);
 	else if (!strcmp(name, "qom-get") || !strcmp(name, "human-monitor-command"))
 		tell_clock(name[0] == 'q', id);
-	else if (!strcmp(name, "cont") && !strcmp(status, "stubborn"))
+	else if (is_refused(name))
 		snprintf(
 			text, sizeof(text),
 			"{\"error\":{\"class\":\"GenericError\",\"desc\":\"not today\"},\"id\":%d}",
@@ -267,6 +318,16 @@ static void do_gdb(const char *v)
 	say(gdb_fd(), line);
 }
 
+/* Nobody has said anything that was not listened to. */
+static void do_quiet(const char *v)
+{
+	char c;
+
+	if (recv(QEMU_FD_QMP, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ||
+	    recv(gdb_fd(), &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+		exit(98);
+}
+
 static void do_close(const char *v)
 {
 	int fd = !strcmp(v, "link") ? QEMU_FD_LINK : QEMU_FD_QMP;
@@ -302,6 +363,8 @@ static const struct {
 	{ "ram", do_ram },	   { "self", do_self },	    { "close", do_close },
 	{ "gdb", do_gdb },	   { "stub", do_stub },	    { "clock", do_clock },
 	{ "hang", do_hang },	   { "die", do_die },	    { "exit", do_exit },
+	{ "state", do_state },	   { "refuse", do_refuse }, { "show", do_show },
+	{ "quiet", do_quiet },
 };
 
 static void play(char *word)
@@ -330,6 +393,16 @@ static void open_file(const char *chardev)
 	close_fd(&fd);
 }
 
+static char *words_of_state(void)
+{
+	static char text[4096];
+	int fd = open_state(O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close_fd(&fd);
+	return n < 0 ? NULL : text;
+}
+
 int main(int argc, char **argv)
 {
 	const char *version = getenv("FAKE_VERSION");
@@ -341,6 +414,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i + 1 < argc; i++) {
 		if (!strcmp(argv[i], "-append"))
 			script = argv[i + 1];
+		if (!strcmp(argv[i], "-incoming"))
+			script = words_of_state();
 		if (!strcmp(argv[i], "-chardev") && !strncmp(argv[i + 1], "file,", 5))
 			open_file(argv[i + 1]);
 	}
