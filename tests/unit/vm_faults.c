@@ -11,7 +11,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <unistd.h>
 
+#include "base/io.h"
 #include "vm/probe.h"
 
 static int countdown;	   /* the call that reaches 0 fails; -1 = none does */
@@ -115,6 +117,71 @@ TEST_WITH(in_virtual_time_every_failure_is_told_as_well, fake_setup, fake_teardo
 	f.cfg.pace.turn_us = 100;
 	fail_all_the_way(&f);
 	fake_fini(&f);
+}
+
+/* ---- machines that are saved and resumed ---- */
+
+#define SAVES \
+	"fake:greet fake:serve=2 fake:gdb=OK fake:gdb=T05thread:p01.01; fake:gdb=OK " \
+	"fake:state=fake:hang fake:serve=2 fake:event=MIGRATION:completed fake:hang"
+
+static void begin_saving(struct fake *f)
+{
+	countdown = -1;
+	fake_init(f, SAVES);
+	f->cfg.arch = ARCH_ARM64;
+	f->cfg.time = VM_TIME_VIRTUAL;
+	f->cfg.parcel_bytes = 1 << 20;
+	f->cfg.freeze_at = 0x403065;
+	f->cfg.to_save = true;
+}
+
+TEST_WITH(of_a_machine_to_be_saved_every_failure_is_told, fake_setup, fake_teardown)
+{
+	struct fake f;
+
+	begin_saving(&f);
+	fail_all_the_way(&f);
+	fake_fini(&f);
+}
+
+/* As try_once(). */
+static bool save_once(int nth, struct fake *f, int fd)
+{
+	struct buf console = { .at = (char[]){ "text" }, .len = 4 };
+	struct err e = { 0 };
+
+	fake_start(f);
+	fake_until(f, VM_EVENT_FROZEN);
+	assert_int_equal(ftruncate(fd, 0) | lseek(fd, 0, SEEK_SET), 0);
+	failed = NULL;
+	countdown = nth;
+	int r = vm_save(f->vm, &console, fd, &e);
+	countdown = -1;
+	if (r < 0 && (e.code != r || !e.text[0]))
+		fail_msg("failure %d: %d, \"%s\"", nth, r, e.text);
+	if (!r && failed && strcmp(failed, "epoll_ctl") != 0)
+		fail_msg("failure %d: nobody noticed %s", nth, failed);
+	vm_destroy(hand_over(f->vm));
+	return !r && !failed;
+}
+
+TEST_WITH(a_machine_is_saved_or_the_failure_told_and_then_every_failure_to_resume_it, fake_setup,
+	  fake_teardown)
+{
+	int n = 0, before = open_fds(), fd = anon_file("saved", NULL);
+	struct fake f;
+
+	begin_saving(&f);
+	for (; !save_once(n, &f, fd); n++)
+		assert_int_equal(open_fds(), before + 2);
+	assert_in_range(n, 8, 1000);
+	f.cfg.freeze_at = 0;
+	f.cfg.to_save = false;
+	f.cfg.resume_fd = fd;
+	fail_all_the_way(&f);
+	fake_fini(&f);
+	close_fd(&fd);
 }
 
 int main(void)

@@ -167,4 +167,44 @@ TEST(commands_are_one_line_each)
 	buf_fini(&b);
 }
 
+/* Without any of these words a resumed machine is another one, or none. */
+TEST(the_state_of_a_machine_is_without_its_memory_and_makes_no_noise)
+{
+	static const struct {
+		enum qmp_cmd cmd;
+		const char *line;
+	} row[] = {
+		{ QMP_CMD_STATE_HOW,
+		  "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":["
+		  "{\"capability\":\"x-ignore-shared\",\"state\":true},"
+		  "{\"capability\":\"events\",\"state\":true}]},\"id\":264}\n" },
+		{ QMP_CMD_STATE_QUIET, "{\"execute\":\"migrate-set-parameters\",\"arguments\":"
+				       "{\"announce-rounds\":0},\"id\":265}\n" },
+		{ QMP_CMD_SAVE, "{\"execute\":\"migrate\",\"arguments\":"
+				"{\"uri\":\"file:/proc/self/fd/12\"},\"id\":266}\n" },
+		{ QMP_CMD_TAKE_UP, "{\"execute\":\"migrate-incoming\",\"arguments\":"
+				   "{\"uri\":\"file:/proc/self/fd/12\"},\"id\":267}\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+		SCOPED(buf_fini) struct buf b = { 0 };
+
+		qmp_put(&b, row[i].cmd, 0x100 | row[i].cmd);
+		assert_string_equal(buf_str(&b), row[i].line);
+	}
+}
+
+TEST(how_far_a_machine_is_saved_is_an_event)
+{
+	struct qmp_msg m = parse("{\"event\":\"MIGRATION\",\"data\":{\"status\":\"completed\","
+				 "\"reason\":\"none\"}}");
+
+	assert_int_equal(m.kind, QMP_EVENT);
+	assert_int_equal(m.event, QMP_EVENT_STATE);
+	assert_string_equal(m.reason, "completed");
+	m = parse("{\"event\":\"MIGRATION\"}");
+	assert_int_equal(m.event, QMP_EVENT_STATE);
+	assert_string_equal(m.reason, "");
+}
+
 UNIT_MAIN(NULL, NULL)
