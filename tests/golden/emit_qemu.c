@@ -18,14 +18,19 @@ static bool given(int argc, char **argv, const char *word)
 int main(int argc, char **argv)
 {
 	SCOPED(arglist_fini) struct arglist list = { 0 };
-	struct err e = {
-		.text = "usage: emit_qemu ARCH TOPOLOGY MIB [kvm|tty|verbose|virtual|turns|fed]..."
-	};
+	struct err e = { .text = "usage: emit_qemu ARCH TOPOLOGY MIB "
+				 "[kvm|tty|verbose|virtual|turns|fed|save|resume]..." };
 
 	if (argc < 4)
 		return fprintf(stderr, "%s\n", e.text), 2;
+	bool save = given(argc, argv, "save"), resume = given(argc, argv, "resume");
 	struct qemu_shape s = {
 		.memory_bytes = strtoull(argv[3], NULL, 10) << 20,
+		.parcel_bytes = save || resume ? 16 << 20 : 0,
+		.start = resume ? QEMU_RESUMES
+			 : save ? QEMU_BOOTS_TO_FREEZE
+				: QEMU_BOOTS,
+		.gdb = save,
 		.kvm = given(argc, argv, "kvm"),
 		.tty = given(argc, argv, "tty"),
 		.verbose = given(argc, argv, "verbose"),

@@ -244,4 +244,30 @@ TEST(boards_refuse_what_they_have_no_room_for)
 	}
 }
 
+/* User programs may map what the kernel does not: init reads the parcel from /dev/mem. */
+TEST(a_parcel_is_reserved_and_no_memory_of_the_kernel)
+{
+	SCOPED(buf_fini) struct buf out = { 0 };
+	struct fdt_board b = board_of("2n2l2c1t");
+
+	assert_int_equal(fdt_describe_arm64(&b, &out, NULL), 0);
+	assert_int_equal(fdt_path_offset(out.at, "/reserved-memory"), -FDT_ERR_NOTFOUND);
+	buf_clear(&out);
+	b.parcel.base = b.board->part[PART_RAM].base + b.memory_bytes;
+	b.parcel.size = 16 << 20;
+	assert_int_equal(fdt_describe_arm64(&b, &out, NULL), 0);
+	assert_int_equal(fdt_check_full(out.at, out.len), 0);
+	check_nodes(out.at, &b); /* /memory ends before it */
+	int all = fdt_read_node(out.at, "/reserved-memory");
+	assert_int_equal(fdt_address_cells(out.at, all), 2);
+	assert_int_equal(fdt_size_cells(out.at, all), 2);
+	assert_non_null(fdt_getprop(out.at, all, "ranges", NULL));
+	assert_int_equal(fdt_read_count(out.at, all, ""), 1);
+	int parcel = fdt_read_node(out.at, "/reserved-memory/parcel@%llx",
+				   (unsigned long long)b.parcel.base);
+	assert_int_equal(fdt_read_pair(out.at, parcel, "reg", 0), b.parcel.base);
+	assert_int_equal(fdt_read_pair(out.at, parcel, "reg", 1), b.parcel.size);
+	assert_non_null(fdt_getprop(out.at, parcel, "no-map", NULL));
+}
+
 UNIT_MAIN(NULL, NULL)
