@@ -87,4 +87,38 @@ TEST(init_is_there_or_its_package_is_named)
 	assert_in_range(found, 1, NR_ARCHES); /* the host's own at least */
 }
 
+static bool is_code(const uint8_t *at, uint64_t address)
+{
+	const Elf64_Ehdr *h = (const void *)at;
+	const Elf64_Phdr *p = (const void *)(at + h->e_phoff);
+
+	for (int i = 0; i < h->e_phnum; i++)
+		if (p[i].p_type == PT_LOAD && p[i].p_flags & PF_X && address >= p[i].p_vaddr &&
+		    address - p[i].p_vaddr < p[i].p_filesz)
+			return true;
+	return false;
+}
+
+/* A breakpoint there that is never met would be a guest that is never frozen. */
+TEST(init_says_at_which_of_its_instructions_it_can_be_frozen)
+{
+	for (int a = 0; a < NR_ARCHES; a++) {
+		struct err e = { 0 };
+		uint64_t address = 1;
+		const void *at;
+		size_t len;
+		int r = init_freeze_at((enum arch)a, &address, &e);
+
+		assert_int_equal(r, init_blob((enum arch)a, &at, &len, NULL));
+		if (r < 0) {
+			assert_int_equal(address, 1);
+			continue;
+		}
+		if (!is_code(at, address))
+			fail_msg("0x%llx is no code", (unsigned long long)address);
+		if (a == ARCH_ARM64)
+			assert_int_equal(address % 4, 0);
+	}
+}
+
 UNIT_MAIN(NULL, NULL)
