@@ -288,12 +288,16 @@ static int open_input(struct session *s, struct err *e)
 
 static int pass_freeze(struct session *s, uint32_t cpu, struct err *e)
 {
-	if (s->snap.state == SNAPSHOT_MAKING)
-		return change_machines(s, e);
-	int r = s->spec->on_frozen ? s->spec->on_frozen(s->spec->ctx, cpu, e) : 0;
+	int r = 0;
 
-	if (!r)
-		r = vm_resume(s->vm, e);
+	if (s->snap.state == SNAPSHOT_MAKING) {
+		r = change_machines(s, e);
+	} else {
+		if (s->spec->on_frozen)
+			r = s->spec->on_frozen(s->spec->ctx, cpu, e);
+		if (!r)
+			r = vm_resume(s->vm, e);
+	}
 	pulse_rest(&s->pulse, now_ns());
 	return r == -ESRCH ? 0 : r; /* it ended meanwhile: vm_next() says how */
 }
