@@ -201,6 +201,7 @@ static int change_machines(struct session *s, struct err *e)
 		return 0;
 	drop_machine(s);
 	s->said_before = s->boot_log.len;
+	s->made_snapshot = true;
 	return r < 0 ? r : create_machine(s, e);
 }
 
@@ -230,6 +231,14 @@ static void tell_why_it_boots(const struct session *s, struct cell_result *ret)
 	cell_result_note(ret, "snapshot", buf_str(&text));
 }
 
+/* One that was booted to be frozen and never came there made none. */
+static void tell_snapshot(const struct session *s, struct cell_result *ret)
+{
+	if (s->snap.state == SNAPSHOT_READY)
+		snprintf(ret->snapshot, sizeof(ret->snapshot), "%s",
+			 s->made_snapshot ? SNAPSHOT_MADE : SNAPSHOT_USED);
+}
+
 static int start_machine(struct session *s, struct cell_result *ret, struct err *e)
 {
 	const struct vm_config *cfg = &s->spec->vm;
@@ -253,9 +262,6 @@ static int start_machine(struct session *s, struct cell_result *ret, struct err 
 	memcpy(ret->accel, s->vm->about.accel, sizeof(ret->accel));
 	memcpy(ret->emulator, s->vm->about.version, sizeof(ret->emulator));
 	ret->virtual_time = in_virtual_time(s);
-	if (s->snap.state != SNAPSHOT_NONE)
-		snprintf(ret->snapshot, sizeof(ret->snapshot), "%s",
-			 s->snap.state == SNAPSHOT_READY ? SNAPSHOT_USED : SNAPSHOT_MADE);
 	if (ret->virtual_time) {
 		ret->rate_mips = pace_rate(&cfg->pace);
 		ret->turn_us = cfg->pace.turn_us;
@@ -504,7 +510,6 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 	begin_watch(&s);
 	r = watch_guest(&s, e);
 	if (!r && refused_snapshot(&s)) {
-		ret->snapshot[0] = 0;
 		r = boot_instead(&s, e);
 		if (!r)
 			r = watch_guest(&s, e);
@@ -513,6 +518,7 @@ int session_run(const struct session_spec *spec, struct cell_result *ret, struct
 		r = tell_base(&s, e);
 	if (r < 0)
 		return r;
+	tell_snapshot(&s, ret);
 	if (in_virtual_time(&s))
 		ret->end_ns = s.watch.over_at;
 	if (s.snap.why_not[0])

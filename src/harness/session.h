@@ -64,6 +64,7 @@ struct session {
 	struct guest_build image;
 	struct snapshot snap;
 	struct buf boot_log; /* of the machine that is going to be saved */
+	bool made_snapshot;  /* and goes on from it */
 	bool said_before;    /* what the machine repeats of the console is known */
 	uint32_t tx_seq;
 	bool input_open;
