@@ -122,7 +122,7 @@ static int play_clock(struct vm *vm, uint64_t *ret_ns, struct err *e)
 
 	if (!p.first_look)
 		p.first_look = host_ns - m->born;
-	*ret_ns = (host_ns - START) / SEC * SEC;
+	*ret_ns = p.clock_stands ? 0 : (host_ns - START) / SEC * SEC;
 	return 0;
 }
 

@@ -38,6 +38,7 @@ struct play {
 	const struct step *maker, *runner, *booter; /* NULL = as they should */
 	int save_error;
 	bool no_room;
+	bool clock_stands; /* virtual time does not pass */
 	unsigned int made, resumed, booted, saved;
 	struct vm_config maker_cfg, last_cfg;
 	char maker_initrd[12], last_initrd[12]; /* how they begin */

@@ -127,6 +127,32 @@ def what_is_gone_or_different_is_said_before_anything_starts(box):
 
 
 @case(limit=240)
+def a_snapshot_whose_archive_is_gone_is_said_before_anything_starts(box):
+    cache = own_cache(box)
+    cell = record(box, "-s", "eevdf")
+    run = cell["run"]
+    machine = json.load(open(os.path.join(cache, "runs", run, "record.json")))["machine"]
+    assert re.fullmatch("[0-9a-f]{64}", machine["base"]) and int(machine["freeze_at"], 16), machine
+    # the snapshot itself need not be there, it is made again
+    shutil.rmtree(os.path.join(cache, "snapshots"))
+    os.mkdir(os.path.join(cache, "snapshots"))
+    box.run("replay", run).expect(0, "same schedule: " + cell["schedule"]["digest"])
+    assert len(os.listdir(os.path.join(cache, "snapshots"))) == 1
+    base = os.path.join(cache, "objects", machine["base"])
+    os.unlink(base)
+    d = box.run("replay", run).expect(3, f"run {run}: the archive of its snapshot is no longer in the cache",
+                                      machine["base"][:12])
+    assert len(text(d.err).splitlines()) == 1 and not d.out, d
+    box.run("replay", run, "--force").expect(3, "the archive of its snapshot is no longer in the cache")
+    # what was put there instead is not taken for it
+    with open(base, "wb") as f:
+        f.write(b"x" * 100)
+    box.run("replay", run).expect(3, "the archive of its snapshot", "was damaged and has been removed")
+    # the next run of the kind puts it again
+    assert record(box, "-s", "eevdf")["run"] == run and os.path.exists(base)
+
+
+@case(limit=240)
 def another_version_can_be_tried_by_force(box):
     cache = own_cache(box)
     cell = record(box, "-s", "eevdf")
