@@ -297,25 +297,70 @@ int __wrap_snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, i
 	return __real_snapshot_hold(c, key, wait_ns, ret_lock, e);
 }
 
-TEST(of_two_runs_at_once_one_makes_the_snapshot_and_the_other_waits_for_it)
-{
+/* Two pipes between a child of ours and us. */
+struct lines {
 	int ready[2], go[2];
+};
+
+static pid_t start_waiting(struct lines *l, int (*fn)(void *arg))
+{
 	char byte;
 
-	begin();
-	assert_int_equal(pipe2(ready, O_CLOEXEC) | pipe2(go, O_CLOEXEC), 0);
-	ready_fd = ready[1];
-	go_fd = go[0];
-	go_on_fd = go[1];
-	pid_t pid = start_child(make_slowly, NULL);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	run_uses();
+	assert_int_equal(pipe2(l->ready, O_CLOEXEC) | pipe2(l->go, O_CLOEXEC), 0);
+	ready_fd = l->ready[1];
+	go_fd = l->go[0];
+	go_on_fd = l->go[1];
+	pid_t pid = start_child(fn, NULL);
+	assert_int_equal(read(l->ready[0], &byte, 1), 1);
+	return pid;
+}
+
+static void end_waiting(struct lines *l, pid_t pid)
+{
 	go_on_fd = -1;
 	assert_int_equal(wait_for(pid), 0);
 	for (int i = 0; i < 2; i++) {
-		close_fd(&ready[i]);
-		close_fd(&go[i]);
+		close_fd(&l->ready[i]);
+		close_fd(&l->go[i]);
 	}
+}
+
+TEST(of_two_runs_at_once_one_makes_the_snapshot_and_the_other_waits_for_it)
+{
+	struct lines l;
+
+	begin();
+	pid_t pid = start_waiting(&l, make_slowly);
+	run_uses();
+	end_waiting(&l, pid);
+}
+
+static int go_on_slowly(void *arg)
+{
+	static const struct step slow[] = { { WAIT_FOR_OTHERS }, { RUN }, { 0 } };
+
+	close_fd(&go_on_fd);
+	expect(run((struct play){ .runner = slow }), CAUSE_NONE, "", "made");
+	return 0;
+}
+
+/* However long its own run takes. */
+TEST(who_has_made_a_snapshot_keeps_nobody_from_it)
+{
+	SCOPED(close_fd) int lock = -1;
+	char key[SNAPSHOT_KEY_LEN + 1];
+	struct err e = { 0 };
+	struct lines l;
+
+	begin();
+	pid_t pid = start_waiting(&l, go_on_slowly);
+	SCOPED(catalog_close) struct catalog *c = open_cache(cache.s);
+	FILE *ls = popen(path_format("ls %s/snapshots", cache.s).s, "r");
+	assert_non_null(fgets(key, sizeof(key), ls));
+	pclose(ls);
+	if (snapshot_hold(c, key, 0, &lock, &e) < 0) /* which tells the other to go on */
+		fail_msg("%s", e.text);
+	end_waiting(&l, pid);
 }
 
 static int make_for_oneself(void *arg)
