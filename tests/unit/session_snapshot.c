@@ -140,6 +140,18 @@ TEST(what_cannot_be_saved_boots)
 	assert_int_equal(nr_snapshots(), 0);
 }
 
+/* Which is in the run's own archive, and would not wait. */
+TEST(a_guest_whose_command_line_names_its_first_process_boots)
+{
+	begin();
+	wish.cmdline = "quiet rdinit=/own";
+	run_boots((struct play){ 0 });
+	wish.cmdline = "rdinit=/own";
+	run_boots((struct play){ 0 });
+	wish.cmdline = "nordinit=/own";
+	run_makes();
+}
+
 TEST(a_run_without_a_cache_boots)
 {
 	begin();
@@ -150,7 +162,12 @@ TEST(a_run_without_a_cache_boots)
 static void is_refused_with(const struct step *maker)
 {
 	begin();
-	expect(run((struct play){ .maker = maker }), CAUSE_NONE, "", "");
+	struct cell_result r = run((struct play){ .maker = maker });
+	assert_int_equal(r.nr_details, 1);
+	assert_string_equal(r.details[0].text,
+			    "guests of this kernel and shape boot each time: no /dev/mem");
+	assert_true(r.details[0].note);
+	expect(r, CAUSE_NONE, "", "");
 	expect_machines(1, 0, 1);
 	assert_int_equal(p.saved, 0);
 	assert_string_equal(p.last_initrd, "the archive");
@@ -358,8 +375,10 @@ TEST(who_has_made_a_snapshot_keeps_nobody_from_it)
 	FILE *ls = popen(path_format("ls %s/snapshots", cache.s).s, "r");
 	assert_non_null(fgets(key, sizeof(key), ls));
 	pclose(ls);
-	if (snapshot_hold(c, key, 0, &lock, &e) < 0) /* which tells the other to go on */
+	go_on_fd = -1;
+	if (snapshot_hold(c, key, 0, &lock, &e) < 0)
 		fail_msg("%s", e.text);
+	assert_int_equal(write_full(l.go[1], "x", 1), 0);
 	end_waiting(&l, pid);
 }
 
