@@ -175,6 +175,7 @@ static int create_machine(struct session *s, struct err *e)
 	int r = vm_create(s->spec->backend, &cfg, &s->vm, e);
 	if (r == -EBADMSG && s->snap.state == SNAPSHOT_READY) {
 		snapshot_redo(&s->snap);
+		buf_clear(&s->boot_log);
 		return create_machine(s, e);
 	}
 	for (const int *fd = s->spec->inputs; !r && fd && *fd >= 0; fd++)
