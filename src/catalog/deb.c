@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "catalog/deb.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,13 +11,14 @@
 #include "base/io.h"
 #include "base/scoped.h"
 #include "catalog/cache.h"
+#include "catalog/libarchive.h"
 
 #define FILES_MAX 100000
 
 static void archive_done(struct archive *a)
 {
 	if (a)
-		archive_read_free(a);
+		libarchive.read_free(a);
 }
 DEFINE_SCOPED(struct archive *, archive_done)
 
@@ -40,7 +39,7 @@ struct unpack {
 /* Wants libarchive's own words where it has some. */
 static int broken(struct archive *a, const char *what, struct err *e)
 {
-	const char *why = archive_error_string(a);
+	const char *why = libarchive.error_string(a);
 
 	return err_set(e, -EBADMSG, "%s: %s", what, why ? why : "damaged");
 }
@@ -68,7 +67,7 @@ static const char *safe_name(const char *name)
 static int write_body(struct unpack *u, struct archive *a, int fd, const char *name, struct err *e)
 {
 	for (;;) {
-		ssize_t n = archive_read_data(a, u->block, sizeof(u->block));
+		ssize_t n = libarchive.read_data(a, u->block, sizeof(u->block));
 
 		if (n == 0)
 			return 0;
@@ -107,14 +106,14 @@ static int write_file(struct unpack *u, struct archive *a, const char *name, str
 
 static int take_entry(struct unpack *u, struct archive *a, struct archive_entry *ae, struct err *e)
 {
-	const char *raw = archive_entry_pathname(ae);
+	const char *raw = libarchive.entry_pathname(ae);
 	const char *name = raw ? safe_name(raw) : NULL;
 
 	if (!name)
 		return err_set(e, -EBADMSG, "\"%.100s\": not a safe file name", raw ? raw : "");
 	if (++u->nr_files > FILES_MAX)
 		return err_set(e, -EBADMSG, "more than %d files", FILES_MAX);
-	if (archive_entry_filetype(ae) != AE_IFREG || archive_entry_hardlink(ae) ||
+	if (libarchive.entry_filetype(ae) != AE_IFREG || libarchive.entry_hardlink(ae) ||
 	    !u->wanted(name))
 		return 0;
 	return write_file(u, a, name, e);
@@ -125,30 +124,30 @@ static la_ssize_t feed(struct archive *a, void *ctx, const void **ret)
 	struct feeder *f = ctx;
 
 	*ret = f->block;
-	la_ssize_t n = archive_read_data(f->outer, f->block, sizeof(f->block));
+	la_ssize_t n = libarchive.read_data(f->outer, f->block, sizeof(f->block));
 	if (n < 0)
-		archive_set_error(a, EIO, "%s", archive_error_string(f->outer));
+		libarchive.set_error(a, EIO, "%s", libarchive.error_string(f->outer));
 	return n < 0 ? -1 : n;
 }
 
 static int unpack_data(struct unpack *u, struct archive *outer, struct err *e)
 {
 	SCOPED(mem_free) struct feeder *feeder = malloc(sizeof(*feeder));
-	SCOPED(archive_done) struct archive *a = archive_read_new();
+	SCOPED(archive_done) struct archive *a = libarchive.read_new();
 	struct archive_entry *ae;
 	int r;
 
 	if (!a || !feeder)
 		return err_sys(e, -ENOMEM, "data.tar");
 	feeder->outer = outer;
-	archive_read_support_filter_xz(a);
-	archive_read_support_filter_zstd(a);
-	archive_read_support_filter_gzip(a);
-	archive_read_support_format_tar(a);
-	if (archive_read_open(a, feeder, NULL, feed, NULL) != ARCHIVE_OK)
+	libarchive.read_support_filter_xz(a);
+	libarchive.read_support_filter_zstd(a);
+	libarchive.read_support_filter_gzip(a);
+	libarchive.read_support_format_tar(a);
+	if (libarchive.read_open(a, feeder, NULL, feed, NULL) != ARCHIVE_OK)
 		return broken(a, "data.tar", e);
 	/* A warning is about how a name is spelt; safe_name() judges it anyway. */
-	while ((r = archive_read_next_header(a, &ae)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
+	while ((r = libarchive.read_next_header(a, &ae)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
 		int w = take_entry(u, a, ae, e);
 
 		if (w < 0)
@@ -161,20 +160,23 @@ int deb_unpack(const void *data, size_t len, bool (*wanted)(const char *name), c
 	       uint64_t max_bytes, struct err *e)
 {
 	SCOPED(mem_free) struct unpack *u = calloc(1, sizeof(*u));
-	SCOPED(archive_done) struct archive *a = archive_read_new();
+	SCOPED(archive_done) struct archive *a = NULL;
 	struct archive_entry *ae;
-	int r;
+	int r = libarchive_load(e);
 
+	if (r < 0)
+		return r;
+	a = libarchive.read_new();
 	if (!a || !u)
 		return err_sys(e, -ENOMEM, "package");
 	u->wanted = wanted;
 	u->dir = dir;
 	u->left = max_bytes;
-	archive_read_support_format_ar(a);
-	if (archive_read_open_memory(a, data, len) != ARCHIVE_OK)
+	libarchive.read_support_format_ar(a);
+	if (libarchive.read_open_memory(a, data, len) != ARCHIVE_OK)
 		return broken(a, "not a Debian package", e);
-	while ((r = archive_read_next_header(a, &ae)) == ARCHIVE_OK) {
-		const char *name = archive_entry_pathname(ae);
+	while ((r = libarchive.read_next_header(a, &ae)) == ARCHIVE_OK) {
+		const char *name = libarchive.entry_pathname(ae);
 
 		if (name && !strncmp(name, "data.tar", 8))
 			return unpack_data(u, a, e);

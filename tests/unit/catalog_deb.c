@@ -4,6 +4,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "base/err.h"
 #include "base/io.h"
 #include "catalog/deb.h"
+#include "catalog/libarchive.h"
 #include "catalog/packages.h"
 #include "catalog_util.h"
 
@@ -129,6 +131,29 @@ TEST(wanted_files_come_out_of_every_compression)
 		assert_int_equal(nr_names(dir.s), 2);
 		assert_false(exists(path_format("%s/lib/modules/9/build", dir.s).s));
 	}
+}
+
+void *__real_dlopen(const char *name, int flags);
+void *__wrap_dlopen(const char *name, int flags);
+static bool library_is_missing;
+
+void *__wrap_dlopen(const char *name, int flags)
+{
+	return __real_dlopen(library_is_missing ? "libnowhere.so.1" : name, flags);
+}
+
+TEST(a_machine_without_the_library_is_told_what_is_missing)
+{
+	const struct libarchive loaded = libarchive;
+	struct err e = { 0 };
+
+	libarchive = (struct libarchive){ NULL };
+	library_is_missing = true;
+	int r = unpack(good, new_dir().s, &e);
+	library_is_missing = false;
+	libarchive = loaded;
+	assert_int_equal(r, -ENOTSUP);
+	assert_non_null(strstr(e.text, "the library that unpacks packages: libnowhere.so.1: "));
 }
 
 TEST(names_that_lead_out_are_refused)
