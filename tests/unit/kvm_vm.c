@@ -302,6 +302,24 @@ VM_TEST(a_kvm_that_cannot_interrupt_its_guests_is_refused)
 	assert_non_null(strstr(e.text, "KVM_CAP_IMMEDIATE_EXIT"));
 }
 
+VM_TEST(performance_mode_takes_huge_pages_only_if_there_are_enough)
+{
+	struct world *w = *state;
+	const struct vm_placement place = { .huge_pages = true,
+					    .prefault = true,
+					    .halt_poll_ns = PIN_NONE };
+	struct vm_config cfg = world_config(w, 1);
+	struct err e = { 0 };
+
+	cfg.place = &place;
+	w->fake->host.free_huge_pages = 3;
+	if (kvm_create_by(&w->fake->calls, &cfg, &w->vm, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(w->vm->warnings.nr, 1);
+	assert_string_equal(w->vm->warnings.w[0].name, "huge-pages");
+	assert_non_null(strstr(w->vm->warnings.w[0].text, "3 of 2 MiB are free"));
+}
+
 #define ANY_FILES "always within_size advise [never] deny force"
 
 /* Private memory may have huge pages where files have none, and then has no file. */

@@ -125,7 +125,7 @@ static int create_machine(struct kvm_vm *k, const struct vm_config *cfg, struct 
 	};
 
 	if (cfg->place) {
-		spec.huge_pages = cfg->place->huge_pages;
+		/* takes huge pages if there are enough; asked for by name they would be tried unseen */
 		spec.performance = cfg->place->prefault;
 		memcpy(spec.host_nodes, cfg->place->host_nodes, sizeof(spec.host_nodes));
 	}
