@@ -72,7 +72,8 @@ static void read_times(uint64_t *all, uint64_t *stolen)
 	*stolen = t[7];
 }
 
-static void spin_on(int cpu)
+/* Says by a byte to @up that it has got its CPU. */
+static void spin_on(int cpu, int up)
 {
 	cpu_set_t set;
 
@@ -81,18 +82,34 @@ static void spin_on(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sched_setaffinity(0, sizeof(set), &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0 || write(up, "", 1) != 1)
+		_exit(1);
 	for (volatile unsigned i = 0;; i = i + 1)
 		;
+}
+
+static void spin_everywhere(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int fds[2];
+	char byte;
+
+	if (pipe(fds) < 0)
+		exit(2);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		spin_on(cpu, fds[1]);
+	close(fds[1]);
+	for (long up = 0; up < cpus; up++)
+		if (read(fds[0], &byte, 1) != 1)
+			exit(2);
+	close(fds[0]);
 }
 
 static int steal(unsigned seconds)
 {
 	uint64_t all[2], stolen[2];
 
-	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++)
-		spin_on(cpu);
-	sleep(1); /* until all of them run */
+	spin_everywhere();
 	read_times(&all[0], &stolen[0]);
 	sleep(seconds);
 	read_times(&all[1], &stolen[1]);
