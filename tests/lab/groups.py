@@ -100,13 +100,32 @@ def cells(lab, host, tap):
     examples(lab, host, tap)
 
 
-def in_guest(host, shape, command):
-    return host.run(f"build/ktstr run --vm kvm -t {shape} -- /lab/build/tests/lab/guest_probe {command}", 180)
+def in_guest(host, shape, command, ktstr="build/ktstr"):
+    return host.run(f"{ktstr} run --vm kvm -t {shape} -- /lab/build/tests/lab/guest_probe {command}", 180)
 
 
 def number(pattern, text):
     found = re.search(pattern, text)
     return int(found[1]) if found else -1
+
+
+def performance(host, tap):
+    """`--perf` where one of the host's two CPUs can be the vCPU's: first without huge pages, then with enough of them."""
+    command = "build/ktstr run --vm kvm --perf -t 1n1l1c1t -- true"
+    without = host.run(command, 120)
+    tap.add("a guest in performance mode runs, and is told to have ordinary pages only",
+            without.ok and without.output.count("note:") == 1 and "huge pages: 0 of 2 MiB are free" in without.output,
+            f"{without}\n{without.output}")
+    having = host.run(f"echo 200 >/proc/sys/vm/nr_hugepages && {command}; s=$?; echo 0 >/proc/sys/vm/nr_hugepages; exit $s", 120)
+    tap.add("a guest in performance mode, in huge pages, misses nothing", having.ok and not having.output,
+            f"{having}\n{having.output}")
+
+
+def no_account(host, tap):
+    """A host that gives no account of stolen time is one of a ktstr whose question for it is refused: no_pvtime.c."""
+    o = in_guest(host, "1n1l8c1t", "steal 2", "build/tests/lab/ktstr_no_pvtime")
+    tap.add("8 busy vCPUs on 2 CPUs without an account of stolen time: it stays 0",
+            o.ok and "stolen 0 of" in o.output and "since boot 0\n" in o.output, f"{o}\n{o.output}")
 
 
 def guests(lab, host, tap):
@@ -118,7 +137,9 @@ def guests(lab, host, tap):
     tap.note(f"stolen: {low} % of 1 vCPU, {high} % of 8 vCPUs, on 2 CPUs")
     tap.add("8 busy vCPUs on 2 CPUs: more than half of the time is stolen, and the guest knows", high > 50 and 0 <= low < high,
             f"{fits}\n{fits.output}\n{over}\n{over.output}")
+    no_account(host, tap)
+    performance(host, tap)
 
 
-GROUPS = {"hw": (hw, 480), "asan": (asan, 900), "short": (short, 240), "cells": (cells, 2400), "guests": (guests, 480),
+GROUPS = {"hw": (hw, 480), "asan": (asan, 900), "short": (short, 240), "cells": (cells, 2400), "guests": (guests, 900),
           "compare": (compare, 900)}
