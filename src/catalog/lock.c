@@ -4,20 +4,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/io.h"
+#include "base/lock_wait.h"
 #include "base/scoped.h"
 #include "catalog/cache.h"
 
@@ -88,42 +84,15 @@ void lock_holders(int fd, char *buf, size_t cap)
 		snprintf(buf, cap, "a process that cannot be seen from here");
 }
 
-static int wait_child(pid_t pid, uint64_t wait_ns)
+struct whole_file {
+	int fd, op;
+};
+
+static int take_whole(const void *what)
 {
-	SCOPED(close_fd) int pidfd = pidfd_open(pid, 0);
-	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
-	uint64_t end = now_ns() + wait_ns;
-	int status, r = 0;
+	const struct whole_file *f = what;
 
-	while (pidfd >= 0 && r == 0 && now_ns() < end) {
-		r = poll(&pfd, 1, (int)MIN((end - now_ns()) / 1000000 + 1, 1u << 30));
-		if (r < 0 && errno == EINTR)
-			r = 0;
-	}
-	if (r <= 0)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return r > 0 && WIFEXITED(status) ? -WEXITSTATUS(status) : -EBUSY;
-}
-
-/*
- * flock(2) has no deadline. A lock belongs to the open file, not to the process, so a child that
- * shares it can do the blocking call while the parent watches the clock.
- */
-static int lock_wait(int fd, int op, uint64_t wait_ns)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(EINTR);
-		_exit(flock(fd, op) < 0 ? errno : 0);
-	}
-	return wait_child(pid, wait_ns);
+	return flock(f->fd, f->op) < 0 ? -errno : 0;
 }
 
 /* Read-only where the file may not be written: enough for a lock on local file systems. */
@@ -163,7 +132,8 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, const char *what,
 	if (!wait_ns)
 		return err_set(e, -EBUSY, "%s: in use by %s", what, who);
 	progress_say(p, "%s: waiting for %s", what, who);
-	int r = lock_wait(fd, op, wait_ns);
+	struct lock_wait w = { .deadline_ns = now_ns() + wait_ns, .cancel_fd = -1 };
+	int r = lock_wait(&w, take_whole, &(struct whole_file){ fd, op });
 	if (r == -EBUSY)
 		return err_set(e, r, "%s: still in use after %u s by %s", what,
 			       (unsigned)(wait_ns / 1000000000), who);

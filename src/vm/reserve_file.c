@@ -8,16 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -137,67 +133,17 @@ int lock_range(int fd, short type, uint64_t at, uint64_t len)
 	return ofd_lock(fd, F_OFD_SETLK, type, at, len);
 }
 
-static int status_of(pid_t pid, bool ended)
+struct range {
+	int fd;
+	short type;
+	uint64_t at, len;
+};
+
+static int take_range(const void *what)
 {
-	int status;
+	const struct range *r = what;
 
-	if (!ended)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return ended && WIFEXITED(status) ? -WEXITSTATUS(status) : -EBUSY;
-}
-
-/* Tells that we wait, once that is worth telling; returns how long to go on without looking. */
-static int tell_and_wait_ms(struct lock_wait *w, uint64_t now)
-{
-	uint64_t until = w->deadline_ns;
-
-	if (!w->told && now >= w->since_ns + LOCK_WAIT_TELL_NS) {
-		w->told = true;
-		if (w->on_wait)
-			w->on_wait(w->ctx);
-	}
-	if (!w->told)
-		until = MIN(until, w->since_ns + LOCK_WAIT_TELL_NS);
-	return (int)MIN((until - now) / 1000000 + 1, 1u << 30);
-}
-
-static int wait_child(pid_t pid, struct lock_wait *w)
-{
-	SCOPED(close_fd) int pidfd = pidfd_open(pid, 0);
-	struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN },
-			       { .fd = w->cancel_fd, .events = POLLIN } };
-
-	for (;;) {
-		uint64_t now = now_ns();
-
-		if (pidfd < 0 || now >= w->deadline_ns || p[1].revents) {
-			int r = status_of(pid, false);
-			return p[1].revents ? -EINTR : r;
-		}
-		if (poll(p, 2, tell_and_wait_ms(w, now)) > 0 && p[0].revents)
-			return status_of(pid, true);
-	}
-}
-
-/*
- * There is no lock with a deadline. A lock is the open file's, not the process's: a child that
- * shares it makes the call that blocks, while we watch the clock.
- */
-static int wait_for_lock(int fd, short type, uint64_t at, uint64_t len, struct lock_wait *w)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(EINTR);
-		_exit(-ofd_lock(fd, F_OFD_SETLKW, type, at, len));
-	}
-	return wait_child(pid, w);
+	return ofd_lock(r->fd, F_OFD_SETLKW, r->type, r->at, r->len);
 }
 
 int lock_range_wait(int fd, short type, uint64_t at, uint64_t len, struct lock_wait *w)
@@ -206,9 +152,7 @@ int lock_range_wait(int fd, short type, uint64_t at, uint64_t len, struct lock_w
 
 	if (r != -EBUSY || now_ns() >= w->deadline_ns)
 		return r;
-	if (!w->since_ns)
-		w->since_ns = now_ns();
-	r = wait_for_lock(fd, type, at, len, w);
+	r = lock_wait(w, take_range, &(struct range){ fd, type, at, len });
 	if (r < 0) /* the child may have got it just before it was stopped */
 		lock_range(fd, F_UNLCK, at, len);
 	return r;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lock_wait.h"
 #include "vm/pin.h"
 
 struct buf;
@@ -20,17 +21,6 @@ int lock_file_open(int dir, const char *name, struct err *e);
  */
 int lock_range(int fd, short type, uint64_t at, uint64_t len);
 
-/* To pass a queue of processes that all get what they want takes less. */
-#define LOCK_WAIT_TELL_NS 500000000ull
-
-struct lock_wait {
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
-	int cancel_fd;
-	uint64_t since_ns; /* the first wait began; 0 = not yet */
-	bool told;
-	void (*on_wait)(void *ctx); /* once, when it takes LOCK_WAIT_TELL_NS; may be NULL */
-	void *ctx;
-};
 /* The same, waiting: -EBUSY at the deadline, -EINTR when cancelled. */
 int lock_range_wait(int fd, short type, uint64_t at, uint64_t len, struct lock_wait *w);
 
