@@ -262,6 +262,8 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 	if (!r)
 		r = common_pace(&a->rate, &a->turn, &o.pace, e);
 	if (!r)
+		r = common_slow(&o.slow, e);
+	if (!r)
 		r = choose_backends(&p, a, &o, e);
 	if (r < 0)
 		return r;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -12,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "base/parse.h"
 #include "base/term.h"
 #include "harness/host.h"
 #include "harness/words.h"
@@ -127,6 +129,21 @@ int common_host(const struct common_host *a, struct hosttopo *topo, struct host_
 	if (ret->mode == PIN_CAPPED && (!a->cpu_cap.v || a->cpu_cap.v > topo->nr_cpus))
 		return err_set(e, -EINVAL, "--cpu-cap %u: this process may use %zu host CPU%s",
 			       a->cpu_cap.v, topo->nr_cpus, topo->nr_cpus == 1 ? "" : "s");
+	return 0;
+}
+
+#define SLOW_MAX 100
+
+int common_slow(uint32_t *ret, struct err *e)
+{
+	const char *text = getenv("KTSTR_SLOW");
+
+	*ret = 1;
+	if (!text || !*text)
+		return 0;
+	if (parse_u32(text, ret) < 0 || !*ret || *ret > SLOW_MAX)
+		return err_set(e, -EINVAL, "KTSTR_SLOW: \"%.40s\": no number from 1 to %u", text,
+			       SLOW_MAX);
 	return 0;
 }
 

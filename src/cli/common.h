@@ -21,6 +21,9 @@ struct pace_wish;
 int common_pace(const struct opt_u32 *rate, const struct opt_u32 *turn, struct pace_wish *ret,
 		struct err *e);
 
+/* What KTSTR_SLOW says, 1 if nothing. */
+int common_slow(uint32_t *ret, struct err *e);
+
 /*
  * Rows for an opts table whose args struct has these members; @fallback is what --time is by default.
  */

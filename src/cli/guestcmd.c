@@ -138,6 +138,7 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 	struct session_spec *s = &g->spec;
 	char topo[TOPO_TEXT_MAX];
 	struct pace_wish wish;
+	uint32_t slow;
 
 	s->vm.arch = a->arch.given ? (enum arch)a->arch.v : arch_host();
 	s->vm.accel = (enum vm_accel)a->accel.v;
@@ -154,6 +155,8 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 	if (!r)
 		r = common_pace(&a->rate, &a->turn, &wish, e);
 	if (!r)
+		r = common_slow(&slow, e);
+	if (!r)
 		r = vm_choose(common_vm_names[a->vm.v], s->vm.arch, s->vm.accel,
 			      (enum vm_time)a->time.v, &s->backend, &g->about, e);
 	if (r < 0)
@@ -161,7 +164,8 @@ static int fill_machine(struct guestcmd *g, const struct guestcmd_args *a, struc
 	s->vm.memory_bytes = a->memory.given ? a->memory.v
 					     : (uint64_t)topo_default_memory_mib(&s->vm.topo) << 20;
 	bool emulated = strcmp(g->about.accel, "kvm") != 0;
-	s->limits = watch_default_limits(topo_cpus(&s->vm.topo), emulated, g->about.virtual_time);
+	s->limits =
+		watch_default_limits(topo_cpus(&s->vm.topo), emulated, g->about.virtual_time, slow);
 	s->vm.time = g->about.virtual_time ? VM_TIME_VIRTUAL : VM_TIME_REAL;
 	s->vm.pace = pace_choose(topo_cpus(&s->vm.topo), &wish);
 	if (g->about.virtual_time)

@@ -20,6 +20,8 @@ static const struct {
 	{ "KTSTR_DEBIAN_KEYRING", "which keys may have signed them" },
 	{ "KTSTR_CONTENTION_BYPASS",
 	  "1: a host short of descriptors or memory is no reason to skip, unless near a limit" },
+	{ "KTSTR_SLOW", "how many times as long as others this host takes: limits in real time are "
+			"so much longer" },
 	{ "KTSTR_SYSROOT", "where shared libraries of guests of another architecture are" },
 	{ "KTSTR", "the ktstr that a test binary starts when it is executed itself" },
 	{ "INSTALL_MOD_PATH", "where a kernel tree's modules were installed, as for make" },

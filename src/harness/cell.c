@@ -173,8 +173,8 @@ static struct watch_limits cell_limits(const struct plan_cell *pc, const struct 
 {
 	const struct vm_about *about = &o->about[pc->cell.arch];
 	bool emulated = strcmp(about->accel, "kvm") != 0;
-	struct watch_limits l =
-		watch_default_limits(topo_cpus(&pc->cell.topo), emulated, about->virtual_time);
+	struct watch_limits l = watch_default_limits(topo_cpus(&pc->cell.topo), emulated,
+						     about->virtual_time, o->slow);
 
 	/* Init enforces both; what comes from here is the margin for when it cannot. */
 	l.attach += pc->sched->attach_timeout_ms * 1000000ull;

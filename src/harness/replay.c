@@ -314,7 +314,7 @@ static uint64_t job_ms(const char *text)
 
 static struct watch_limits limits_of(const struct replay *r)
 {
-	struct watch_limits l = watch_default_limits(topo_cpus(&r->topo), true, true);
+	struct watch_limits l = watch_default_limits(topo_cpus(&r->topo), true, true, 1);
 
 	l.attach += job_ms(r->job.attach_timeout_ms);
 	l.body = r->job.timeout_ms ? l.body + job_ms(r->job.timeout_ms) : 0;

@@ -22,6 +22,7 @@ struct run_options {
 	uint32_t
 		jobs; /* VMs at once; 0 = as many as their vCPUs fit on this host's CPUs, at least one */
 	struct host_wish host; /* ->mode is of tests that do not say; ->run is found out */
+	uint32_t slow;	       /* how many times as long as an ordinary host this one takes */
 	bool no_skip;	       /* a skip is a failure */
 	bool verbose;	       /* kernel log from the first line */
 	const char *cache_dir; /* for archive parts */

@@ -16,9 +16,10 @@
 #define LOG_MAX (256u << 10)
 #define LINE_MAX_LEN 1024
 
-struct watch_limits watch_default_limits(uint32_t cpus, bool emulated, bool virtual_time)
+struct watch_limits watch_default_limits(uint32_t cpus, bool emulated, bool virtual_time,
+					 uint32_t slow)
 {
-	uint64_t scale = emulated && !virtual_time ? 4 : 1;
+	uint64_t scale = virtual_time ? 1 : (emulated ? 4 : 1) * (uint64_t)slow;
 
 	return (struct watch_limits){
 		.emulated = emulated,

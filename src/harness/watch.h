@@ -28,8 +28,12 @@ struct watch_limits {
 	bool virtual_time; /* all times are the guest's; see watch_link() */
 };
 
-/* Generous but finite limits for a guest of @cpus vCPUs. Virtual time is as good as real hardware. */
-struct watch_limits watch_default_limits(uint32_t cpus, bool emulated, bool virtual_time);
+/*
+ * Generous but finite limits for a guest of @cpus vCPUs, on a host that takes @slow times as long as an
+ * ordinary one. Virtual time is as good as real hardware, wherever it passes.
+ */
+struct watch_limits watch_default_limits(uint32_t cpus, bool emulated, bool virtual_time,
+					 uint32_t slow);
 
 enum watch_phase {
 	WATCH_BOOTING,

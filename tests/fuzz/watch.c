@@ -62,7 +62,7 @@ static size_t feed_frame(struct watch *w, const uint8_t *data, size_t size, size
 
 static void play(const uint8_t *data, size_t size, bool frames, bool virtual_time)
 {
-	struct watch_limits limits = watch_default_limits(4, true, virtual_time);
+	struct watch_limits limits = watch_default_limits(4, true, virtual_time, 1);
 	struct vm_stop stop = { .kind = VM_STOP_POWEROFF };
 	struct watch w;
 	uint64_t now = 1, clock = 0;

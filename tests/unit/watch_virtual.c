@@ -369,9 +369,9 @@ TEST(a_panic_explains_more_than_giving_up)
 /* Emulation is slow by the host's clock only. */
 TEST(limits_in_virtual_time_are_those_of_real_hardware)
 {
-	struct watch_limits v = watch_default_limits(8, true, true);
-	struct watch_limits hardware = watch_default_limits(8, false, false);
-	struct watch_limits slow = watch_default_limits(8, true, false);
+	struct watch_limits v = watch_default_limits(8, true, true, 7);
+	struct watch_limits hardware = watch_default_limits(8, false, false, 1);
+	struct watch_limits slow = watch_default_limits(8, true, false, 1);
 
 	assert_true(v.virtual_time && v.emulated);
 	assert_int_equal(v.boot, hardware.boot);
@@ -380,6 +380,7 @@ TEST(limits_in_virtual_time_are_those_of_real_hardware)
 	assert_int_equal(v.silence, hardware.silence);
 	assert_int_equal(v.stop, hardware.stop);
 	assert_int_equal(slow.silence, 4 * v.silence);
+	assert_int_equal(watch_default_limits(8, false, false, 5).boot, 5 * hardware.boot);
 }
 
 UNIT_MAIN(NULL, NULL)

@@ -131,6 +131,12 @@ def an_unreadable_cache_is_one_clear_error(box):
 
 
 @case()
+def a_slowness_that_is_no_number_is_one_clear_error(box):
+    for words in ("test", box.example("fairness")), ("run", "--", "true"):
+        refuse(box, 125 if words[0] == "run" else 3, words, 'KTSTR_SLOW: "much"', env={"KTSTR_SLOW": "much"})
+
+
+@case()
 def a_missing_qemu_is_one_clear_error(box):
     refuse(box, 3, ("test", box.example("fairness"), "--vm", "qemu"), "qemu-system-x86_64",
            env={"PATH": box.path("empty")})
