@@ -81,6 +81,20 @@ int pread_full(int fd, void *buf, size_t n, uint64_t off)
 	return 0;
 }
 
+int pwrite_full(int fd, const void *buf, size_t n, uint64_t off)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t r = pwrite(fd, (const char *)buf + done, n - done, (off_t)(off + done));
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		done += (size_t)r;
+	}
+	return 0;
+}
+
 int copy_front(int from, int to, uint64_t size)
 {
 	off_t at = 0;

@@ -24,6 +24,7 @@ int hand_over_fd(int *fd);
 int read_full(int fd, void *buf, size_t n);
 int write_full(int fd, const void *buf, size_t n);
 int pread_full(int fd, void *buf, size_t n, uint64_t off);
+int pwrite_full(int fd, const void *buf, size_t n, uint64_t off);
 /* Appends the first @size bytes of the file @from to @to. 0 or negative errno, as above. */
 int copy_front(int from, int to, uint64_t size);
 

@@ -279,13 +279,29 @@ static int take_map(struct reader *rd, struct page_map *m)
 	return r;
 }
 
-static int take_pages(struct reader *rd, const struct page_map *m, uint8_t *ram)
+static int take_run(struct reader *rd, const struct run *run, int ram_fd, uint8_t *chunk)
 {
-	struct run run = { 0 };
+	uint64_t at = run->at * FROZEN_PAGE, end = at + run->nr * FROZEN_PAGE;
 	int r = 0;
 
+	for (size_t n; !r && at < end; at += n) {
+		n = (size_t)MIN(end - at, (uint64_t)CHUNK);
+		r = take(rd, chunk, n);
+		if (!r && (r = pwrite_full(ram_fd, chunk, n, at)) < 0)
+			err_sys(rd->e, r, NAME ": memory");
+	}
+	return r;
+}
+
+/* Through the file and not a mapping of it: pages that are written whole need no fault and no wiping. */
+static int take_pages(struct reader *rd, const struct page_map *m, int ram_fd)
+{
+	SCOPED(mem_free) uint8_t *chunk = malloc(CHUNK);
+	struct run run = { 0 };
+	int r = chunk ? 0 : no_memory(rd->e);
+
 	while (!r && next_run(m, &run))
-		r = take(rd, ram + run.at * FROZEN_PAGE, (size_t)run.nr * FROZEN_PAGE);
+		r = take_run(rd, &run, ram_fd, chunk);
 	return r;
 }
 
@@ -307,7 +323,7 @@ static int take_end(struct reader *rd)
 	return n > 0 ? bad(rd->e, "followed by something else") : (int)n;
 }
 
-static int take_all(struct reader *rd, uint8_t *ram, struct page_map *m, struct buf *state,
+static int take_all(struct reader *rd, int ram_fd, struct page_map *m, struct buf *state,
 		    struct buf *console)
 {
 	uint64_t state_len = 0, console_len = 0;
@@ -320,7 +336,7 @@ static int take_all(struct reader *rd, uint8_t *ram, struct page_map *m, struct 
 	if (!r)
 		r = take_buf(rd, console, console_len);
 	if (!r)
-		r = take_pages(rd, m, ram);
+		r = take_pages(rd, m, ram_fd);
 	return r < 0 ? r : take_end(rd);
 }
 
@@ -346,7 +362,7 @@ static void shorten(struct buf *b, size_t len)
 		b->at[len] = 0;
 }
 
-int frozen_read(int fd, uint8_t *ram, uint64_t ram_bytes, struct buf *state, struct buf *console,
+int frozen_read(int fd, int ram_fd, uint64_t ram_bytes, struct buf *state, struct buf *console,
 		struct err *e)
 {
 	SCOPED(page_map_fini) struct page_map m = { 0 };
@@ -362,7 +378,7 @@ int frozen_read(int fd, uint8_t *ram, uint64_t ram_bytes, struct buf *state, str
 	ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, WINDOW_LOG);
 	r = take_magic(&rd);
 	if (!r)
-		r = take_all(&rd, ram, &m, state, console);
+		r = take_all(&rd, ram_fd, &m, state, console);
 	if (r < 0) {
 		shorten(state, lens[0]);
 		shorten(console, lens[1]);

@@ -33,13 +33,13 @@ struct frozen {
 int frozen_write(int fd, const struct frozen *f, struct err *e);
 
 /*
- * Reads @fd from its start into @ram, which is @ram_bytes of zeroes: empty pages are not written to,
- * so that in fresh shared memory they cost nothing. Appends to @state and @console. -EBADMSG:
+ * Reads @fd from its start into the file @ram_fd, which has @ram_bytes of nothing: empty pages are not
+ * written to, so that they cost nothing. Who has mapped it need not have touched any of it. Appends to @state and @console. -EBADMSG:
  * damaged, truncated, followed by more, of another format or another size of memory; any other
- * errno is the host's trouble. After a failure @ram may be filled in part; both buffers are as they
+ * errno is the host's trouble. After a failure the memory may be filled in part; both buffers are as they
  * were.
  */
-int frozen_read(int fd, uint8_t *ram, uint64_t ram_bytes, struct buf *state, struct buf *console,
+int frozen_read(int fd, int ram_fd, uint64_t ram_bytes, struct buf *state, struct buf *console,
 		struct err *e);
 
 #endif

@@ -53,10 +53,14 @@ static int read_machine(int fd, struct machine *ret)
 {
 	struct err e = { 0 };
 
+	SCOPED(close_fd) int ram = anon_file("ram", NULL);
+
 	ret->ram = calloc(1, RAM);
-	if (!ret->ram)
+	if (!ret->ram || ram < 0 || ftruncate(ram, RAM) < 0)
 		abort();
-	int r = frozen_read(fd, ret->ram, RAM, &ret->state, &ret->console, &e);
+	int r = frozen_read(fd, ram, RAM, &ret->state, &ret->console, &e);
+	if (pread_full(ram, ret->ram, RAM, 0) < 0)
+		abort();
 	if (r < 0 && (r != -EBADMSG || strncmp(e.text, "frozen machine: ", 16) || ret->state.len ||
 		      ret->console.len))
 		abort();

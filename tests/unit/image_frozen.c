@@ -36,7 +36,8 @@ static bool fails(void)
 	X(void *, ZSTD_createCCtx, NULL, ENOMEM, (void), ()) \
 	X(void *, ZSTD_createDCtx, NULL, ENOMEM, (void), ()) \
 	X(ssize_t, write, -1, ENOSPC, (int fd, const void *p, size_t n), (fd, p, n)) \
-	X(ssize_t, pread64, -1, EIO, (int fd, void *p, size_t n, off_t o), (fd, p, n, o))
+	X(ssize_t, pread64, -1, EIO, (int fd, void *p, size_t n, off_t o), (fd, p, n, o)) \
+	X(ssize_t, pwrite64, -1, ENOSPC, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o))
 
 #define DEFINE(result, name, failure, code, params, args) \
 	result __real_##name params; \
@@ -162,7 +163,7 @@ static int read_as(int fd, uint64_t len, struct err *e)
 
 	buf_puts(&state, "before");
 	countdown = armed;
-	r = frozen_read(fd, m.at, len, &state, &console, e);
+	r = frozen_read(fd, m.fd, len, &state, &console, e);
 	if (r < 0) {
 		assert_int_equal(e->code, r);
 		assert_memory_equal(e->text, "frozen machine: ", 16);
@@ -194,7 +195,7 @@ static void round_trip(bool (*used)(uint64_t page))
 
 	/* where the file's position is, is nobody's business */
 	assert_int_equal(lseek(fd, 5, SEEK_SET), 5);
-	if (frozen_read(fd, is.at, is.len, &state, &console, &e) < 0)
+	if (frozen_read(fd, is.fd, is.len, &state, &console, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(bytes_on_disk(&is), nr * FROZEN_PAGE);
 	assert_memory_equal(is.at, was.at, RAM);
@@ -222,7 +223,7 @@ TEST(one_byte_anywhere_makes_a_page_that_is_kept)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		was.at[2 * i * FROZEN_PAGE + places[i]] = 1;
 	SCOPED(close_fd) int fd = freeze(&was);
-	assert_int_equal(frozen_read(fd, is.at, is.len, &rest, &rest, NULL), 0);
+	assert_int_equal(frozen_read(fd, is.fd, is.len, &rest, &rest, NULL), 0);
 	assert_int_equal(bytes_on_disk(&is), ARRAY_SIZE(places) * FROZEN_PAGE);
 	assert_memory_equal(is.at, was.at, RAM);
 	assert_int_equal(rest.len, 18); /* appended, both */
@@ -239,7 +240,7 @@ TEST(state_and_console_may_be_empty_or_large)
 	assert_non_null(large);
 	fill(large, FROZEN_CONSOLE_MAX, 1);
 	assert_int_equal(frozen_write(fd, &f, NULL), 0);
-	assert_int_equal(frozen_read(fd, NULL, 0, &emulator, &console, NULL), 0);
+	assert_int_equal(frozen_read(fd, -1, 0, &emulator, &console, NULL), 0);
 	assert_int_equal(emulator.len, 0);
 	assert_int_equal(console.len, FROZEN_CONSOLE_MAX);
 	assert_memory_equal(console.at, large, FROZEN_CONSOLE_MAX);
@@ -318,7 +319,7 @@ static void assert_refused_or_the_same(int fd, const struct memory *was)
 	SCOPED(memory_fini) struct memory is = memory_of(was->len);
 	SCOPED(buf_fini) struct buf rest = { 0 };
 	struct err e = { 0 };
-	int r = frozen_read(fd, is.at, is.len, &rest, &rest, &e);
+	int r = frozen_read(fd, is.fd, is.len, &rest, &rest, &e);
 
 	if (r < 0) {
 		assert_int_equal(r, -EBADMSG);

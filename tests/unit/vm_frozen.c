@@ -143,8 +143,11 @@ TEST_WITH(all_of_a_frozen_machine_is_saved, fake_setup, fake_teardown)
 	if (vm_save(f.vm, &s.console, s.fd, &e) < 0)
 		fail_msg("%s", e.text);
 	fake_fini(&f);
-	if (frozen_read(s.fd, ram, RAM + PARCEL, &known, &console, &e) < 0)
+	SCOPED(close_fd) int memory = anon_file("memory", NULL);
+	assert_int_equal(ftruncate(memory, RAM + PARCEL), 0);
+	if (frozen_read(s.fd, memory, RAM + PARCEL, &known, &console, &e) < 0)
 		fail_msg("%s", e.text);
+	assert_int_equal(pread_full(memory, ram, RAM + PARCEL, 0), 0);
 	assert_int_equal(*(uint64_t *)(ram + 8192), 7171);
 	assert_int_equal(*(uint64_t *)(ram + RAM + PARCEL - 8), 99);
 	assert_string_equal(buf_str(&known), "all else");

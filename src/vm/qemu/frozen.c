@@ -37,7 +37,8 @@ static int place_parcel(struct qemu *q, const struct vm_config *cfg, struct err 
 static int load(struct qemu *q, const struct vm_config *cfg, struct err *e)
 {
 	SCOPED(buf_fini) struct buf state = { 0 };
-	int r = frozen_read(cfg->resume_fd, q->ram, qemu_ram_bytes(&q->shape), &state, &q->said, e);
+	int r = frozen_read(cfg->resume_fd, q->ram_fd, qemu_ram_bytes(&q->shape), &state, &q->said,
+			    e);
 
 	if (r < 0)
 		return err_frame(e, "frozen machine");
