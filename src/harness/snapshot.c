@@ -168,6 +168,10 @@ static int open_it(struct snapshot *s, struct err *e)
 {
 	int r = snapshot_open(s->catalog, s->key, &s->fd, e);
 
+	if (r == -EBADMSG) { /* something else is in its place */
+		snapshot_drop(s->catalog, s->key);
+		return -ENOENT;
+	}
 	if (r < 0)
 		return r;
 	s->state = SNAPSHOT_READY;
@@ -257,11 +261,26 @@ void snapshot_refuse(struct snapshot *s, const char *why)
 	have_none(s, why);
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+/* Who else found it damaged may have made it anew while we waited. */
 void snapshot_redo(struct snapshot *s)
 {
-	snapshot_drop(s->catalog, s->key);
-	close_fd(&s->fd);
+	SCOPED(close_fd) int damaged = hand_over_fd(&s->fd);
+
 	(void)snapshot_hold(s->catalog, s->key, MAKER_WAIT_NS, &s->lock, NULL);
+	if (open_it(s, NULL) == 0 && !same_file(s->fd, damaged)) {
+		close_fd(&s->lock);
+		return;
+	}
+	close_fd(&s->fd);
+	snapshot_drop(s->catalog, s->key);
 	s->state = SNAPSHOT_MAKING;
 }
 

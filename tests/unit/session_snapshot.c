@@ -271,6 +271,18 @@ TEST(a_damaged_snapshot_is_made_anew)
 	assert_int_equal(nr_snapshots(), 1);
 }
 
+TEST(what_is_no_file_makes_way_for_a_snapshot)
+{
+	begin();
+	run_makes();
+	struct path dir = path_format("%s/snapshots", cache.s);
+	struct path all = path_format("for f in %s/*; do rm $f; mkfifo $f; done", dir.s);
+	assert_int_equal(system(all.s), 0);
+	run_makes();
+	run_uses();
+	assert_int_equal(nr_snapshots(), 1);
+}
+
 /* Of that emulator nothing is known yet, whatever the one before it had used and come to. */
 TEST(an_emulator_that_goes_on_and_hangs_is_looked_at_from_its_own_beginning)
 {
