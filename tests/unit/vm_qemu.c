@@ -180,6 +180,23 @@ TEST_WITH(an_emulator_that_does_not_go_is_made_to, fake_setup, fake_teardown)
 	fake_fini(&silent);
 }
 
+/* QEMU 10 can hang like this when the guest ends while a command is being executed. */
+TEST_WITH(who_waits_for_an_answer_is_told_that_it_will_not_come, fake_setup, fake_teardown)
+{
+	struct vm_stats st;
+	struct fake f;
+	struct err e;
+
+	fake_init(&f, "fake:greet fake:serve=1 fake:event=SHUTDOWN:guest-reset fake:hang");
+	fake_start(&f);
+	assert_int_equal(vm_stats(f.vm, &st, &e), -ESRCH);
+	/* it is not given the time of one that owes no answer */
+	assert_true(qemu_of(f.vm)->end.deadline_ns <= now_ns() + 2 * SECOND_NS);
+	fake_until(&f, VM_EVENT_STOPPED);
+	assert_int_equal(f.stop.kind, VM_STOP_RESET);
+	fake_fini(&f);
+}
+
 TEST_WITH(what_is_not_qmp_ends_the_machine, fake_setup, fake_teardown)
 {
 	struct fake f;

@@ -18,6 +18,11 @@
 #define ANSWER_NS (10 * SECOND_NS)
 /* From saying goodbye to being gone. */
 #define GOODBYE_NS (5 * SECOND_NS)
+/*
+ * The same when a command was not answered. QEMU 10 waits for such a command while it ends without
+ * running what would complete it (monitor_cleanup() in monitor/monitor.c), more often than not for ever.
+ */
+#define GOODBYE_STUCK_NS SECOND_NS
 
 void qemu_give_up(struct qemu *q, const char *fmt, ...)
 {
@@ -45,12 +50,19 @@ int control_send(struct qemu *q, enum qmp_cmd cmd, uint32_t *ret_id, struct err 
 	return port_send(q, PORT_QMP, line.at, line.len, e);
 }
 
+static void on_goodbye(struct qemu *q, const char *reason)
+{
+	bool stuck = q->qmp_answered >> 8 != q->qmp_seq;
+
+	snprintf(q->end.reason, sizeof(q->end.reason), "%s", reason);
+	q->end.deadline_ns = now_ns() + (stuck ? GOODBYE_STUCK_NS : GOODBYE_NS);
+}
+
 static void on_event(struct qemu *q, const struct qmp_msg *m)
 {
 	switch (m->event) {
 	case QMP_EVENT_SHUTDOWN:
-		memcpy(q->end.reason, m->reason, sizeof(q->end.reason));
-		q->end.deadline_ns = now_ns() + GOODBYE_NS;
+		on_goodbye(q, m->reason);
 		break;
 	case QMP_EVENT_STOP: /* by itself QEMU stops only in trouble; the status says which */
 		if (!q->pausing && !q->end.reason[0])
@@ -150,7 +162,7 @@ ssize_t control_read(struct qemu *q)
 	return n;
 }
 
-/* Waits for QMP or the end of QEMU. */
+/* Waits for QMP or the end of QEMU, which answers nothing after its goodbye. */
 static int await_control(struct qemu *q, uint64_t deadline_ns)
 {
 	struct pollfd fds[] = {
@@ -159,6 +171,8 @@ static int await_control(struct qemu *q, uint64_t deadline_ns)
 	};
 	uint64_t now = now_ns();
 
+	if (q->end.reason[0])
+		return -ESRCH;
 	if (now >= deadline_ns)
 		return -ETIMEDOUT;
 	if (q->port[PORT_QMP].out.len)
