@@ -15,6 +15,7 @@
 #include "machine/fdt_arm64.h"
 #include "machine/gmem.h"
 #include "machine/memmap.h"
+#include "vm/kvm/load.h"
 #include "vm/kvm/machine.h"
 #include "vm/vm.h"
 
@@ -81,33 +82,6 @@ void boot_close(struct boot *b)
 	close_fd(&b->kernel);
 }
 
-/* The part of guest memory from @gpa on that is in one piece for us. */
-static void *piece(const struct gmem *m, uint64_t gpa, uint64_t *len)
-{
-	for (uint32_t i = 0; i < m->nr; i++) {
-		const struct gmem_region *r = &m->region[i];
-
-		if (gpa >= r->gpa && gpa - r->gpa < r->len) {
-			*len = MIN(*len, r->len - (gpa - r->gpa));
-			return r->host + (gpa - r->gpa);
-		}
-	}
-	return NULL;
-}
-
-static int copy_in(struct machine *m, uint64_t gpa, int fd, uint64_t len)
-{
-	for (uint64_t off = 0, n; off < len; off += n) {
-		n = len - off;
-		void *to = piece(machine_memory(m), gpa + off, &n);
-		int r = to ? pread_full(fd, to, n, off) : -EFAULT;
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 /*
  * Into huge pages by a copy: it takes milliseconds, and the guest then gets its kernel by some twenty
  * faults and not by ten thousand. Else mapped: nothing is copied, and what the guest does not change
@@ -118,7 +92,7 @@ static int load(struct machine *m, const struct place_range *at, int fd, uint64_
 {
 	if (!m->ram.huge && !m->ram.thp && machine_overlay(m, at->base, fd, 0, len, NULL) == 0)
 		return 0;
-	int r = copy_in(m, at->base, fd, len);
+	int r = load_file(machine_memory(m), at->base, fd, len);
 
 	return r < 0 ? err_sys(e, r, "%s: loading it", what) : 0;
 }
