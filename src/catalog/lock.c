@@ -119,7 +119,7 @@ static bool still_named(int fd, const char *path)
 	       a.st_ino == b.st_ino;
 }
 
-static int lock_fd_take(int fd, int op, uint64_t wait_ns, const char *what,
+static int lock_fd_take(int fd, int op, uint64_t wait_ns, int cancel_fd, const char *what,
 			const struct catalog_progress *p, struct err *e)
 {
 	char who[200];
@@ -132,23 +132,25 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, const char *what,
 	if (!wait_ns)
 		return err_set(e, -EBUSY, "%s: in use by %s", what, who);
 	progress_say(p, "%s: waiting for %s", what, who);
-	struct lock_wait w = { .deadline_ns = now_ns() + wait_ns, .cancel_fd = -1 };
+	struct lock_wait w = { .deadline_ns = now_ns() + wait_ns, .cancel_fd = cancel_fd };
 	int r = lock_wait(&w, take_whole, &(struct whole_file){ fd, op });
 	if (r == -EBUSY)
 		return err_set(e, r, "%s: still in use after %u s by %s", what,
 			       (unsigned)(wait_ns / 1000000000), who);
+	if (r == -EINTR)
+		return err_set(e, r, "%s: no longer waiting for %s", what, who);
 	return r < 0 ? err_sys(e, r, "%s: lock", what) : 0;
 }
 
-int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
-	      const struct catalog_progress *p, int *ret, struct err *e)
+int lock_take_unless(int cancel_fd, const char *path, int op, uint64_t wait_ns, const char *what,
+		     const struct catalog_progress *p, int *ret, struct err *e)
 {
 	for (;;) {
 		SCOPED(close_fd) int fd = open_lock(path);
 
 		if (fd < 0)
 			return err_sys(e, fd, "%s", path);
-		int r = lock_fd_take(fd, op, wait_ns, what, p, e);
+		int r = lock_fd_take(fd, op, wait_ns, cancel_fd, what, p, e);
 		if (r < 0)
 			return r;
 		if (still_named(fd, path)) {
@@ -156,4 +158,10 @@ int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
 			return 0;
 		}
 	}
+}
+
+int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
+	      const struct catalog_progress *p, int *ret, struct err *e)
+{
+	return lock_take_unless(-1, path, op, wait_ns, what, p, ret, e);
 }

@@ -15,6 +15,9 @@ struct err;
  */
 int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
 	      const struct catalog_progress *p, int *ret, struct err *e);
+/* The same, and -EINTR as soon as there is something to read from @cancel_fd while it waits; -1 = never. */
+int lock_take_unless(int cancel_fd, const char *path, int op, uint64_t wait_ns, const char *what,
+		     const struct catalog_progress *p, int *ret, struct err *e);
 /* "pid 12 (ktstr test ...)", for a lock that could not be had. */
 void lock_holders(int fd, char *buf, size_t cap);
 

@@ -27,8 +27,8 @@ static int check_key(const char *key, struct err *e)
 				 SNAPSHOT_KEY_LEN);
 }
 
-int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int *ret_lock,
-		  struct err *e)
+int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int cancel_fd,
+		  int *ret_lock, struct err *e)
 {
 	struct path lock = cache_path(c, "/locks/" SNAPSHOT_LOCK "%.64s.lock", key);
 	char what[32];
@@ -39,7 +39,7 @@ int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int *ret
 	if (r < 0)
 		return r;
 	snprintf(what, sizeof(what), "snapshot %.12s", key);
-	return lock_take(lock.s, LOCK_EX, wait_ns, what, NULL, ret_lock, e);
+	return lock_take_unless(cancel_fd, lock.s, LOCK_EX, wait_ns, what, NULL, ret_lock, e);
 }
 
 int snapshot_open(struct catalog *c, const char *key, int *ret_fd, struct err *e)

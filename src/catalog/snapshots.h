@@ -20,10 +20,10 @@ struct err;
 
 /*
  * Waits until nobody else makes the snapshot @key, and keeps others from it until *ret_lock is closed.
- * @wait_ns as for lock_take(): -EBUSY when that was not enough.
+ * @wait_ns and @cancel_fd as for lock_take_unless(): -EBUSY when that was not enough.
  */
-int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int *ret_lock,
-		  struct err *e);
+int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int cancel_fd,
+		  int *ret_lock, struct err *e);
 /*
  * -ENOENT: there is none; -EBADMSG: no file. Marks it as used now, where that is possible. What is
  * open stays readable whoever removes it.

@@ -149,17 +149,25 @@ static unsigned int runnable(void)
  * be frozen alike. What is left to do in the kernel is done while we sleep; who woke us is asleep again
  * when we have spun for a while.
  */
-static void settle(void)
+static int settle(struct err *e)
 {
 	const struct timespec pause = { 0, PAUSE_NS };
+	unsigned int n = 0;
 
-	for (int i = 0; i < PAUSES_MAX; i++) {
+	for (int i = 0; i < PAUSES_MAX && n != 1; i++) {
 		nanosleep(&pause, NULL);
-		if (runnable() <= 1)
-			break;
+		n = runnable();
+		if (!n)
+			return err_set(e, -EIO, PARCEL_REFUSED "/proc/stat does not tell who runs");
 	}
+	if (n != 1)
+		return err_set(e, -EBUSY,
+			       PARCEL_REFUSED
+			       "the kernel does not come to rest: %u tasks want to run",
+			       n);
 	for (uint64_t until = now_ns() + SPIN_NS; now_ns() < until;)
 		continue;
+	return 0;
 }
 
 int parcel_take(const struct job *base, struct err *e)
@@ -167,9 +175,10 @@ int parcel_take(const struct job *base, struct err *e)
 	SCOPED(range_fini) struct range parcel = { 0 };
 	int r = map_parcel(base, &parcel, e);
 
+	if (!r)
+		r = settle(e);
 	if (r < 0)
 		return r;
-	settle();
 	parcel_wait();
 	struct parcel_header h = { parcel.at[0], parcel.at[1] };
 	if (h.magic != PARCEL_MAGIC || h.len > parcel.size - PARCEL_DATA)

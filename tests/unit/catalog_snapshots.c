@@ -119,7 +119,7 @@ TEST(what_is_no_key_is_refused)
 
 		assert_int_equal(snapshot_open(c, names[i], &other, &e[0]), -EINVAL);
 		assert_int_equal(snapshot_put(c, names[i], fd, &e[1]), -EINVAL);
-		assert_int_equal(snapshot_hold(c, names[i], 0, &other, &e[2]), -EINVAL);
+		assert_int_equal(snapshot_hold(c, names[i], 0, -1, &other, &e[2]), -EINVAL);
 		for (int k = 0; k < 3; k++)
 			assert_says(e[k], "a key has 64 digits 0-9 a-f");
 		snapshot_drop(c, names[i]);
@@ -194,8 +194,8 @@ static int make_one(void *arg)
 	char byte;
 
 	close_fd(&m->go[1]);
-	if (snapshot_hold(c, KEY_A, 0, &lock, NULL) < 0 || write_full(m->ready[1], "x", 1) < 0 ||
-	    read(m->go[0], &byte, 1) < 0)
+	if (snapshot_hold(c, KEY_A, 0, -1, &lock, NULL) < 0 ||
+	    write_full(m->ready[1], "x", 1) < 0 || read(m->go[0], &byte, 1) < 0)
 		return 1;
 	put(c, KEY_A, "made once");
 	return 0;
@@ -227,18 +227,25 @@ TEST(who_makes_a_snapshot_keeps_others_from_that_and_no_other)
 	SCOPED(close_fd) int lock = -1;
 	SCOPED(close_fd) int other = -1;
 	struct err e = { 0 };
+	int cancel[2];
 	char words[40];
 
 	pid_t pid = start_maker(&m);
 	snprintf(words, sizeof(words), "in use by pid %d (", pid);
-	assert_int_equal(snapshot_hold(c, KEY_A, 0, &lock, &e), -EBUSY);
+	assert_int_equal(snapshot_hold(c, KEY_A, 0, -1, &lock, &e), -EBUSY);
 	assert_says(e, "snapshot aaaaaaaaaaaa: ");
 	assert_says(e, words);
-	assert_int_equal(snapshot_hold(c, KEY_A, 20000000, &lock, &e), -EBUSY);
-	assert_int_equal(snapshot_hold(c, KEY_B, 0, &other, &e), 0);
+	assert_int_equal(snapshot_hold(c, KEY_A, 20000000, -1, &lock, &e), -EBUSY);
+	assert_int_equal(snapshot_hold(c, KEY_B, 0, -1, &other, &e), 0);
 	assert_false(is_there(c, KEY_A));
+	assert_int_equal(pipe2(cancel, O_CLOEXEC), 0);
+	assert_int_equal(write_full(cancel[1], "x", 1), 0);
+	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, cancel[0], &lock, &e), -EINTR);
+	assert_says(e, "snapshot aaaaaaaaaaaa: no longer waiting for pid ");
+	close_fd(&cancel[0]);
+	close_fd(&cancel[1]);
 	close_fd(&m.go[1]);
-	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, &lock, &e), 0);
+	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, -1, &lock, &e), 0);
 	assert_snapshot(c, KEY_A, "made once");
 	assert_int_equal(wait_for(pid), 0);
 	maker_fini(&m);
@@ -252,7 +259,7 @@ TEST(gc_removes_the_locks_that_nobody_holds)
 	struct path locks = cache_path(c, "/locks");
 
 	pid_t pid = start_maker(&m);
-	assert_int_equal(snapshot_hold(c, KEY_B, 0, &lock, NULL), 0);
+	assert_int_equal(snapshot_hold(c, KEY_B, 0, -1, &lock, NULL), 0);
 	close_fd(&lock);
 	put_file(c->dir, "locks/snapshot-of-others.lock", "");
 	assert_int_equal(catalog_gc(c, 30, 0, true, NULL, NULL, NULL), 0);
@@ -261,7 +268,7 @@ TEST(gc_removes_the_locks_that_nobody_holds)
 	assert_false(exists(path_format("%s/snapshot-%s.lock", locks.s, KEY_B).s));
 	assert_true(exists(path_format("%s/snapshot-%s.lock", locks.s, KEY_A).s));
 	assert_true(exists(path_format("%s/snapshot-of-others.lock", locks.s).s));
-	assert_int_equal(snapshot_hold(c, KEY_A, 0, &lock, NULL), -EBUSY);
+	assert_int_equal(snapshot_hold(c, KEY_A, 0, -1, &lock, NULL), -EBUSY);
 	close_fd(&m.go[1]);
 	assert_int_equal(wait_for(pid), 0);
 	assert_int_equal(catalog_gc(c, 30, 0, false, NULL, NULL, NULL), 0);
@@ -370,7 +377,7 @@ static int use_as_nobody(void *arg)
 	become_nobody();
 	SCOPED(catalog_close) struct catalog *c = open_cache(arg);
 	SCOPED(close_fd) int file = file_of("x");
-	assert_int_equal(snapshot_hold(c, KEY_B, 0, &fd, &e), -EACCES);
+	assert_int_equal(snapshot_hold(c, KEY_B, 0, -1, &fd, &e), -EACCES);
 	assert_says(e, "cannot be written");
 	e = (struct err){ 0 };
 	assert_int_equal(snapshot_put(c, KEY_B, file, &e), -EACCES);

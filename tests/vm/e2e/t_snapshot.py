@@ -27,6 +27,17 @@ def stored(cache):
     return [os.path.join(folder, n) for n in os.listdir(folder)] if os.path.isdir(folder) else []
 
 
+def waiting_child(pid):
+    """That a lock is waited for in a child that executes nothing else."""
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        children = f.read().split()
+    for c in children:
+        with open(f"/proc/{c}/wchan") as f:
+            if f.read() == "locks_lock_inode_wait":
+                return True
+    return False
+
+
 @case(limit=240)
 def who_makes_a_snapshot_and_who_uses_it_have_one_schedule(box):
     cache = own_cache(box)
@@ -72,6 +83,20 @@ def of_two_at_once_one_makes_it_and_the_other_waits(box):
     assert [p.returncode for p in both] == [0, 0], said
     assert sum('"snapshot":"made"' in s for s in said) == 1, said
     assert sum('"snapshot":"used"' in s for s in said) == 1, said
+
+
+@case(limit=240)
+def who_waits_for_another_to_make_it_can_be_interrupted(box):
+    cache = own_cache(box)
+    first = box.start("run", "--time", "virtual", "--", "true")
+    box.qemu()
+    second = box.start("run", "--time", "virtual", "--", "true")
+    box.wait_for("a child of the second, which waits", lambda: waiting_child(second.pid))
+    assert not stored(cache)
+    second.send_signal(signal.SIGINT)
+    said = second.communicate(timeout=20)
+    assert second.returncode == 130 and b"ended by signal 2" in said[1], (second.returncode, said)
+    assert first.wait() == 0 and len(stored(cache)) == 1
 
 
 @case(limit=240)
