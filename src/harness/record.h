@@ -25,7 +25,7 @@ struct err;
 /* All that decides what the guest does, and nothing else: the id is a hash of this. */
 struct record_machine {
 	char ktstr[32];	   /* version of the program: the rest of QEMU's arguments */
-	char emulator[64]; /* as it says: "QEMU 10.0.2" */
+	char emulator[64]; /* as it says: "QEMU 10.0.2 (Debian 1:10.0.2+ds-2)" */
 	enum arch arch;
 	char topology[TOPO_TEXT_MAX];
 	uint32_t memory_mib;

@@ -23,7 +23,7 @@ struct probe_result {
 	uint64_t took_ns;
 	char text[400];	  /* one sentence: what was found */
 	char remedy[200]; /* what to do, "" if nothing */
-	char version[64]; /* "QEMU 10.0.2", "KVM API 12" */
+	char version[64]; /* "QEMU 10.0.2 (Debian 1:10.0.2+ds-2)", "KVM API 12" */
 	char path[256];	  /* of the program or device that was tried */
 };
 

@@ -109,6 +109,14 @@ static int ask_version(const char *path, char *to, size_t cap, struct err *e)
 	return r < 0 ? err_sys(e, r, "%s --version", path) : 0;
 }
 
+/* What is in brackets behind the number, brackets and the blank before them included: who built it, and which of his builds. */
+static int build_of(const char *text)
+{
+	const char *open = strchr(text, '('), *close = open ? strchr(open, ')') : NULL;
+
+	return close && close < text + strcspn(text, "\n") ? (int)(close + 1 - open) : 0;
+}
+
 static void judge_version(const char *path, const char *text, struct probe_result *ret)
 {
 	static const char lead[] = "QEMU emulator version ";
@@ -120,7 +128,9 @@ static void judge_version(const char *path, const char *text, struct probe_resul
 		snprintf(ret->text, sizeof(ret->text), "%s: does not answer like QEMU", path);
 		return;
 	}
-	snprintf(ret->version, sizeof(ret->version), "QEMU %d.%d.%d", major, minor, micro);
+	int n = build_of(text);
+	snprintf(ret->version, sizeof(ret->version), "QEMU %d.%d.%d%s%.*s", major, minor, micro,
+		 n ? " " : "", n, n ? strchr(text, '(') : "");
 	ret->state = major >= OLDEST_MAJOR ? PROBE_YES : PROBE_TOO_OLD;
 	if (ret->state == PROBE_YES)
 		snprintf(ret->text, sizeof(ret->text), "%s at %s", ret->version, path);

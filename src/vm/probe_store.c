@@ -16,7 +16,7 @@
 #include "vm/probe.h"
 
 #define STORED_MAX 4096
-#define FIRST_LINE "ktstr-probe 1"
+#define FIRST_LINE "ktstr-probe 2"
 
 static bool store_off;
 static char other_dir[PATH_MAX]; /* "" = none */

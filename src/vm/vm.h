@@ -119,7 +119,7 @@ struct vm_event {
 struct vm_about {
 	char backend[16]; /* "qemu", "kvm" */
 	char accel[16];	  /* "tcg", "kvm" */
-	char version[64]; /* "QEMU 10.0.2" */
+	char version[64]; /* as of struct probe_result */
 	char why[160];	  /* why not something better, "" if it is the best */
 	bool virtual_time;
 };

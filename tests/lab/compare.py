@@ -2,7 +2,7 @@
 """Our own VMM beside QEMU on the same KVM, in turn, so that a slow minute hits both. Only ratios mean anything."""
 import json, statistics
 
-ROUNDS = 3
+ROUNDS = 5
 VMS = ["kvm", "qemu"]
 # 2 vCPUs that share no cache: what QEMU's guests see of caches under KVM is the host's affair
 SHAPE = "1n2l1c1t"

@@ -505,7 +505,8 @@ TEST_WITH(emulators_that_will_not_do_are_refused_with_a_remedy, fake_setup, fake
 	refuse(&f, -ENOEXEC, text);
 	setenv("FAKE_VERSION", "QEMU emulator version 7.2.1 (Debian)", 1);
 	fake_init(&f, "");
-	snprintf(text, sizeof(text), "QEMU 7.2.1 at %s: too old, 10.0 is the oldest that works; %s",
+	snprintf(text, sizeof(text),
+		 "QEMU 7.2.1 (Debian) at %s: too old, 10.0 is the oldest that works; %s",
 		 f.cfg.emulator, remedy);
 	refuse(&f, -ENOEXEC, text);
 	setenv("FAKE_VERSION", "hello", 1);
