@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Machines that are saved where they were frozen, and others that go on from there; fake_qemu.c plays. */
+#include "hurry.h"
 #include "vm_fake.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,28 +22,6 @@
 #define TO_FREEZE HELLO "fake:gdb=OK fake:gdb=T05thread:p01.01; fake:gdb=OK "
 #define GDB_WAS_TOLD "Z1,403065,1\nc\nz1,403065,1\n"
 #define TAKEN_UP "fake:greet fake:serve=5 fake:event=MIGRATION:completed "
-
-/* Who is in a hurry waits a moment for what is on its way; then what a poll() would have waited has passed. */
-static bool hurry;
-static uint64_t skipped_ns;
-
-int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	int r = __real_poll(fds, n, hurry ? MIN(timeout, 200) : timeout);
-
-	if (hurry && !r)
-		skipped_ns += (uint64_t)timeout * 1000000;
-	return r;
-}
-
-uint64_t __real_now_ns(void);
-uint64_t __wrap_now_ns(void);
-uint64_t __wrap_now_ns(void)
-{
-	return __real_now_ns() + skipped_ns;
-}
 
 /* The file that is saved to and resumed from, and the console's text. */
 struct saved {
@@ -220,11 +198,11 @@ static void is_waited_for(const char *script)
 	struct fake f;
 
 	freeze(&f, script);
-	hurry = true;
+	hurry_ms = 200; /* for what is on its way */
 	uint64_t from = now_ns();
 	int r = vm_save(f.vm, &s.console, s.fd, &e);
 	uint64_t took_ns = now_ns() - from;
-	hurry = false;
+	hurry_ms = -1;
 	expect(e, r, -ETIMEDOUT, "saving the machine: QEMU did not answer for 10 s");
 	assert_in_range(took_ns, 10 * SECOND_NS, 25 * SECOND_NS);
 	fake_fini(&f);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A machine in virtual time, played by fake_qemu.c: ports that are files, and a clock to be asked. */
+#include "hurry.h"
 #include "vm_fake.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,28 +15,6 @@
 #include "vm/qemu/qemu.h"
 
 #define HELLO "fake:greet fake:serve=2 "
-
-/* Who is in a hurry waits for nothing: what a poll() would have waited has passed. */
-static bool hurry;
-static uint64_t skipped_ns;
-
-int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	int r = __real_poll(fds, n, hurry ? 0 : timeout);
-
-	if (hurry && !r)
-		skipped_ns += (uint64_t)timeout * 1000000;
-	return r;
-}
-
-uint64_t __real_now_ns(void);
-uint64_t __wrap_now_ns(void);
-uint64_t __wrap_now_ns(void)
-{
-	return __real_now_ns() + skipped_ns;
-}
 
 static void begin(struct fake *f, const char *script)
 {
@@ -270,11 +248,11 @@ TEST_WITH(an_emulator_that_does_not_answer_is_not_waited_for_for_ever, fake_setu
 	begin(&f, HELLO "fake:console=up fake:hang");
 	fake_start(&f);
 	fake_until(&f, VM_EVENT_CONSOLE);
-	hurry = true;
+	hurry_ms = 0;
 	uint64_t from = now_ns();
 	int r = vm_clock(f.vm, &ns, &e);
 	assert_in_range(now_ns() - from, 10 * SECOND_NS, 15 * SECOND_NS);
-	hurry = false;
+	hurry_ms = -1;
 	assert_int_equal(r, -ETIMEDOUT);
 	assert_string_equal(e.text, "QEMU did not answer for 10 s");
 	assert_int_equal(ns, 7);
