@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * The job: what a guest is to do, one text file in the archive. Lines "key=value", LF, no quoting;
- * a value may contain anything but LF and NUL. Keys marked * may repeat, in order. First line is
+ * a value may contain anything but NUL. A LF in it is written with a tab behind it: a line that begins
+ * with a tab goes on with the value of the one before. Keys marked * may repeat, in order. First line is
  * always "job=1" (the version). Unknown keys are an error: host and guest are built together.
  *
  * The other names both sides must agree on are here as well.

@@ -80,21 +80,22 @@ int job_list_add(struct job_list *l, const char *value)
 	return l->at[l->nr] ? (int)(l->nr++, 0) : -ENOMEM;
 }
 
-static int put_line(struct buf *out, const char *key, const char *value, struct err *e)
+/* A line that begins with a tab goes on with the value of the one before. */
+static void put_line(struct buf *out, const char *key, const char *value)
 {
-	if (strchr(value, '\n'))
-		return err_set(e, -EINVAL, "job: %s: the value contains a line break", key);
-	buf_printf(out, "%s=%s\n", key, value);
-	return 0;
+	size_t n = strcspn(value, "\n");
+
+	buf_printf(out, "%s=%.*s\n", key, (int)n, value);
+	while (*(value += n)) {
+		n = strcspn(++value, "\n");
+		buf_printf(out, "\t%.*s\n", (int)n, value);
+	}
 }
 
-static int put_list(struct buf *out, const char *key, const struct job_list *l, struct err *e)
+static void put_list(struct buf *out, const char *key, const struct job_list *l)
 {
-	int r = 0;
-
-	for (size_t i = 0; !r && i < l->nr; i++)
-		r = put_line(out, key, l->at[i], e);
-	return r;
+	for (size_t i = 0; i < l->nr; i++)
+		put_line(out, key, l->at[i]);
 }
 
 bool job_in_virtual_time(const struct job *j)
@@ -105,16 +106,13 @@ bool job_in_virtual_time(const struct job *j)
 int job_write(const struct job *j, struct buf *out, struct err *e)
 {
 	size_t start = out->len;
-	int r = 0;
 
 	buf_printf(out, "job=%d\n", JOB_VERSION);
-	for (size_t i = 0; !r && i < ARRAY_SIZE(fields); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (*job_field(j, i))
-			r = put_line(out, fields[i].key, *job_field(j, i), e);
-	for (size_t i = 0; !r && i < ARRAY_SIZE(lists); i++)
-		r = put_list(out, lists[i].key, job_list(j, i), e);
-	if (r < 0)
-		return r;
+			put_line(out, fields[i].key, *job_field(j, i));
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		put_list(out, lists[i].key, job_list(j, i));
 	if (out->bad)
 		return err_sys(e, out->bad, "job: writing");
 	if (out->len - start > JOB_MAX_SIZE)
@@ -161,6 +159,33 @@ static int take_line(struct job *j, unsigned line, char *text, struct err *e)
 	return 0;
 }
 
+/* One value with all its lines from @text on: how long it is with the line feed behind it, or 0. */
+static size_t logical_line(const char *text, size_t len)
+{
+	const char *end = memchr(text, '\n', len);
+
+	while (end && end + 1 < text + len && end[1] == '\t')
+		end = memchr(end + 1, '\n', (size_t)(text + len - end) - 1);
+	return end ? (size_t)(end + 1 - text) : 0;
+}
+
+/* Takes the tabs out that stand for nothing but a value that goes on; returns how many there were. */
+static unsigned unfold(char *text)
+{
+	unsigned nr = 0;
+	char *to = text;
+
+	for (const char *from = text; *from; from++) {
+		*to++ = *from;
+		if (from[0] == '\n') { /* not the last: behind it is a tab */
+			from++;
+			nr++;
+		}
+	}
+	*to = 0;
+	return nr;
+}
+
 int job_parse(const char *text, size_t len, struct job *ret, struct err *e)
 {
 	SCOPED(job_fini) struct job j = { 0 };
@@ -171,22 +196,23 @@ int job_parse(const char *text, size_t len, struct job *ret, struct err *e)
 	if (!len)
 		return err_set(e, -EINVAL, "job: empty");
 	while (len) {
-		const char *end = memchr(text, '\n', len);
+		size_t n = logical_line(text, len);
 
 		line++;
-		if (!end)
+		if (!n)
 			return err_set(e, -EINVAL, "job: line %u: not ended", line);
-		size_t n = (size_t)(end - text);
 		if (memchr(text, 0, n))
 			return err_set(e, -EINVAL, "job: line %u: contains a zero byte", line);
-		SCOPED(mem_free) char *copy = strndup(text, n);
+		SCOPED(mem_free) char *copy = strndup(text, n - 1);
 		if (!copy)
 			return err_sys(e, -ENOMEM, "job: line %u", line);
+		unsigned more = unfold(copy);
 		int r = take_line(&j, line, copy, e);
 		if (r < 0)
 			return r;
-		text += n + 1;
-		len -= n + 1;
+		line += more;
+		text += n;
+		len -= n;
 	}
 	*ret = j;
 	j = (struct job){ 0 };

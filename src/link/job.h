@@ -30,7 +30,7 @@ static inline void job_fini_scoped(struct job *j)
 {
 	job_fini(j);
 }
-/* Text values are copied; a value with LF or NUL is -EINVAL when written. */
+/* Text values are copied; line feeds are kept. */
 int job_set(char **field, const char *value);
 /* As decimal digits, at least @width of them. */
 int job_set_number(char **field, int width, uint64_t v);

@@ -144,9 +144,9 @@ until [ $(cat statistics/rx_packets) -ge 50 ] && [ $(cat statistics/rx_packets) 
 
 def devices(host, tap):
     """Disk, network and random numbers under the drivers of a stock kernel."""
-    disk, command = "/tmp/lab-disk", DEVICES.strip().replace("\n", "; ")  # arguments have no line breaks
+    disk = "/tmp/lab-disk"
     o = host.run(f"""head -c 8388608 /dev/urandom >{disk}; md5sum <{disk}
-LAB_DISK={disk} build/tests/lab/ktstr_all_devices run --vm kvm -t 1n1l2c1t -- sh -c '{command}'; s=$?
+LAB_DISK={disk} build/tests/lab/ktstr_all_devices run --vm kvm -t 1n1l2c1t -- sh -c '{DEVICES}'; s=$?
 md5sum <{disk}; rm {disk}; exit $s""", 180)
     said = o.output.splitlines()
     story = f"{o}\n{o.output}"

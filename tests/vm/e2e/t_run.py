@@ -68,6 +68,12 @@ def megabytes_come_through_both_ways_byte_for_byte(box):
 
 
 @case()
+def a_script_has_all_its_lines(box):
+    d = box.run("run", "--time", "virtual", "--", "sh", "-c", "echo one\n\nif true; then\n\techo 'two\n\nthree'\nfi\n")
+    assert d.expect(0).out == b"one\ntwo\n\nthree\n", d
+
+
+@case()
 def a_file_and_a_directory_come_along(box):
     os.mkdir(box.path("tree"))
     for name in ("a", "tree/b"):
