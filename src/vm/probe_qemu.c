@@ -109,12 +109,13 @@ static int ask_version(const char *path, char *to, size_t cap, struct err *e)
 	return r < 0 ? err_sys(e, r, "%s --version", path) : 0;
 }
 
-/* What is in brackets behind the number, brackets and the blank before them included: who built it, and which of his builds. */
-static int build_of(const char *text)
+/* Who built it and which build it is: brackets in the first line, *ret_len 0 where there are none. */
+static const char *build_of(const char *text, int *ret_len)
 {
-	const char *open = strchr(text, '('), *close = open ? strchr(open, ')') : NULL;
+	const char *open = text + strcspn(text, "(\n"), *close = open + strcspn(open, ")\n");
 
-	return close && close < text + strcspn(text, "\n") ? (int)(close + 1 - open) : 0;
+	*ret_len = *open == '(' && *close == ')' ? (int)(close + 1 - open) : 0;
+	return open;
 }
 
 static void judge_version(const char *path, const char *text, struct probe_result *ret)
@@ -128,9 +129,10 @@ static void judge_version(const char *path, const char *text, struct probe_resul
 		snprintf(ret->text, sizeof(ret->text), "%s: does not answer like QEMU", path);
 		return;
 	}
-	int n = build_of(text);
+	int n;
+	const char *build = build_of(text, &n);
 	snprintf(ret->version, sizeof(ret->version), "QEMU %d.%d.%d%s%.*s", major, minor, micro,
-		 n ? " " : "", n, n ? strchr(text, '(') : "");
+		 n ? " " : "", n, build);
 	ret->state = major >= OLDEST_MAJOR ? PROBE_YES : PROBE_TOO_OLD;
 	if (ret->state == PROBE_YES)
 		snprintf(ret->text, sizeof(ret->text), "%s at %s", ret->version, path);

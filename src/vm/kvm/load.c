@@ -13,7 +13,7 @@
 #define THREADS_MAX 4
 #define CHUNK (2ull << 20) /* a huge page is cleared by one thread and waited for by the others */
 
-struct job {
+struct loading {
 	const struct gmem *mem;
 	uint64_t gpa, len;
 	int fd;
@@ -21,7 +21,7 @@ struct job {
 	int error;     /* of one of those that failed */
 };
 
-static int copy(const struct job *j, uint64_t off, uint64_t end)
+static int copy(const struct loading *j, uint64_t off, uint64_t end)
 {
 	for (size_t n; off < end; off += n) {
 		void *to = gmem_piece(j->mem, j->gpa + off, end - off, &n);
@@ -35,7 +35,7 @@ static int copy(const struct job *j, uint64_t off, uint64_t end)
 
 static void *work(void *arg)
 {
-	struct job *j = arg;
+	struct loading *j = arg;
 
 	while (!__atomic_load_n(&j->error, __ATOMIC_RELAXED)) {
 		uint64_t off = __atomic_fetch_add(&j->next, CHUNK, __ATOMIC_RELAXED);
@@ -61,7 +61,7 @@ static uint32_t helpers_for(uint64_t len)
 
 int load_file(const struct gmem *mem, uint64_t gpa, int fd, uint64_t len)
 {
-	struct job j = { .mem = mem, .gpa = gpa, .len = len, .fd = fd };
+	struct loading j = { .mem = mem, .gpa = gpa, .len = len, .fd = fd };
 	pthread_t helper[THREADS_MAX - 1];
 	uint32_t nr = 0, want = len ? helpers_for(len) : 0;
 	sigset_t all, before;

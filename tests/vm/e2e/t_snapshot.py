@@ -27,14 +27,17 @@ def stored(cache):
     return [os.path.join(folder, n) for n in os.listdir(folder)] if os.path.isdir(folder) else []
 
 
-def waiting_child(pid):
-    """That a lock is waited for in a child that executes nothing else."""
-    with open(f"/proc/{pid}/task/{pid}/children") as f:
-        children = f.read().split()
-    for c in children:
-        with open(f"/proc/{c}/wchan") as f:
-            if f.read() == "locks_lock_inode_wait":
-                return True
+def waits_in_child(box, pid):
+    """Whether @pid has a child with the lock of a snapshot open: locks are waited for in one of their own."""
+    for child, _ in box.marked():
+        try:
+            with open(f"/proc/{child}/stat") as f:
+                parent = int(f.read().rsplit(")", 1)[1].split()[1])
+            fds = [os.readlink(f"/proc/{child}/fd/{n}") for n in os.listdir(f"/proc/{child}/fd")]
+        except OSError:  # it is gone, or was just about to go
+            continue
+        if parent == pid and any("/locks/snapshot-" in path for path in fds):
+            return True
     return False
 
 
@@ -91,7 +94,7 @@ def who_waits_for_another_to_make_it_can_be_interrupted(box):
     first = box.start("run", "--time", "virtual", "--", "true")
     box.qemu()
     second = box.start("run", "--time", "virtual", "--", "true")
-    box.wait_for("a child of the second, which waits", lambda: waiting_child(second.pid))
+    box.wait_for("a child of the second, which waits", lambda: waits_in_child(box, second.pid))
     assert not stored(cache)
     second.send_signal(signal.SIGINT)
     said = second.communicate(timeout=20)
