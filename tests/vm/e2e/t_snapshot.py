@@ -92,13 +92,15 @@ def of_two_at_once_one_makes_it_and_the_other_waits(box):
 def who_waits_for_another_to_make_it_can_be_interrupted(box):
     cache = own_cache(box)
     first = box.start("run", "--time", "virtual", "--", "true")
-    box.qemu()
+    maker = box.qemu()
     second = box.start("run", "--time", "virtual", "--", "true")
     box.wait_for("a child of the second, which waits", lambda: waits_in_child(box, second.pid))
+    os.kill(maker, signal.SIGSTOP)  # so that nothing but the signal can end the wait
     assert not stored(cache)
     second.send_signal(signal.SIGINT)
-    said = second.communicate(timeout=20)
+    said = second.communicate(timeout=8)  # the first would call its emulator hung after 10 s
     assert second.returncode == 130 and b"ended by signal 2" in said[1], (second.returncode, said)
+    os.kill(maker, signal.SIGCONT)
     assert first.wait() == 0 and len(stored(cache)) == 1
 
 
