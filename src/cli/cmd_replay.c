@@ -29,7 +29,8 @@ static const struct opt replay_opts[] = {
 	    .more = "At the event of that number, or at the first one not before that time of the "
 		    "guest, as differences name both. Until then it is the very run that was "
 		    "recorded; a stop moves the turns of the vCPUs, so that what comes after it is "
-		    "not."),
+		    "not. The vCPU of the event stands in it, the others before or in the next "
+		    "one of their own."),
 	OPT(struct replay_args, gdb, "with --stop-at: let a gdb look at the frozen guest",
 	    .more = "Prints the command that starts one, and goes on when Enter is pressed or "
 		    "standard input ends."),
@@ -186,9 +187,9 @@ static void put_frozen(const struct course *c, uint32_t cpu, struct buf *b)
 {
 	SCOPED(buf_fini) struct buf where = { 0 };
 
-	replay_stop_text(c->replay, &where);
+	replay_stop_text(c->replay, cpu, &where);
 	if (!c->args->json) {
-		buf_printf(b, "frozen by cpu%u at %s\n", cpu, buf_str(&where));
+		buf_printf(b, "frozen at %s\n", buf_str(&where));
 		return;
 	}
 	buf_printf(b,
@@ -199,7 +200,7 @@ static void put_frozen(const struct course *c, uint32_t cpu, struct buf *b)
 }
 
 /* A kernel that is an ELF file may have symbols; an Image of arm64 has none, and gdb has to be told. */
-static void put_gdb_command(const struct course *c, struct buf *b)
+static void put_gdb_command(const struct course *c, uint32_t cpu, struct buf *b)
 {
 	const struct record_machine *m = &c->replay->record.machine;
 	char magic[4] = "";
@@ -210,7 +211,7 @@ static void put_gdb_command(const struct course *c, struct buf *b)
 		buf_printf(b, "%s/objects/%s ", c->cache, m->kernel);
 	else if (m->arch == ARCH_ARM64)
 		buf_puts(b, "-ex 'set architecture aarch64' ");
-	buf_printf(b, "-ex 'target remote %s'\n", c->gdb_path);
+	buf_printf(b, "-ex 'target remote %s' -ex 'thread %u'\n", c->gdb_path, cpu + 1);
 }
 
 static int wait_for_user(struct course *c, struct err *e)
@@ -235,9 +236,10 @@ static int frozen(void *ctx, uint32_t cpu, struct err *e)
 	SCOPED(buf_fini) struct buf b = { 0 };
 	struct course *c = ctx;
 
+	cpu = replay_stop_cpu(c->replay, cpu);
 	put_frozen(c, cpu, &b);
 	if (c->args->gdb)
-		put_gdb_command(c, &b);
+		put_gdb_command(c, cpu, &b);
 	if (b.bad)
 		return err_sys(e, b.bad, "output");
 	fputs(buf_str(&b), stdout);

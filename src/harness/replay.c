@@ -293,14 +293,22 @@ int replay_stop_at(struct replay *r, const char *where, struct err *e)
 	return err;
 }
 
-void replay_stop_text(const struct replay *r, struct buf *out)
+uint32_t replay_stop_cpu(const struct replay *r, uint32_t stopped)
+{
+	const struct events all = recorded_events(r);
+
+	return r->stop.known ? all.at[r->stop.event].cpu : stopped;
+}
+
+void replay_stop_text(const struct replay *r, uint32_t cpu, struct buf *out)
 {
 	const struct events all = recorded_events(r);
 
 	if (r->stop.known)
 		event_place_text(&all, (size_t)r->stop.event, out);
 	else
-		buf_printf(out, "an event after the first %zu, which were kept", all.nr);
+		buf_printf(out, "an event after the first %zu, which were kept, on cpu%u", all.nr,
+			   cpu);
 }
 
 /* ---- running ---- */
@@ -391,7 +399,8 @@ struct replay_outcome replay_compare(const struct replay *r, const struct cell_r
 			o.until_stop = true;
 			o.diff = events_compare_until(&a, &b, r->stop.event + 1);
 		}
-		o.same = o.same_verdict && o.diff.verdict == EVENTS_SAME;
+		/* the verdict belongs to the rest, too */
+		o.same = (o.same_verdict || o.until_stop) && o.diff.verdict == EVENTS_SAME;
 	} else {
 		/* the guest's last sign of life: a panic, say, has to come at the same nanosecond */
 		o.same = o.same_verdict && was->schedule.have == now->schedule.have &&

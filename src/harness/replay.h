@@ -50,8 +50,13 @@ int replay_check(struct replay *r, struct catalog *c, struct words *ret, struct 
  * not before it. -EINVAL: no such place; -ENOTSUP: the record cannot be stopped.
  */
 int replay_stop_at(struct replay *r, const char *where, struct err *e);
-/* "event 5120 at 3.201448012 s on cpu2: switch ...", as recorded. */
-void replay_stop_text(const struct replay *r, struct buf *out);
+/*
+ * The vCPU that stands in the event, as recorded. Of an event that was not kept only @stopped is known,
+ * the vCPU that QEMU stopped last: another one may have come to an event of its own before.
+ */
+uint32_t replay_stop_cpu(const struct replay *r, uint32_t stopped);
+/* "event 5120 at 3.201448012 s on cpu2: switch ...", as recorded; @cpu is the one of above. */
+void replay_stop_text(const struct replay *r, uint32_t cpu, struct buf *out);
 
 /* Runs it; @hooks gives the streams and inputs and is otherwise ignored. */
 int replay_run(const struct replay *r, const struct session_spec *hooks, struct cell_result *ret,
@@ -62,7 +67,7 @@ struct replay_outcome {
 	bool same;	  /* as far as can be told */
 	bool by_schedule; /* there are two schedules to compare */
 	bool same_verdict;
-	bool until_stop; /* only what was before the stop was compared: it differs later */
+	bool until_stop; /* only what was before the stop counts: it differs later */
 	struct events_diff diff;
 };
 struct replay_outcome replay_compare(const struct replay *r, const struct cell_result *now);
