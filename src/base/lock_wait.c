@@ -13,6 +13,9 @@
 #include "base/io.h"
 #include "base/scoped.h"
 
+/* A terminal and signals; more would be left out. */
+enum { MAX_CANCEL_FDS = 4 };
+
 static int status_of(pid_t pid, bool ended)
 {
 	int status;
@@ -42,18 +45,24 @@ static int tell_and_wait_ms(struct lock_wait *w, uint64_t now)
 static int wait_child(pid_t pid, struct lock_wait *w)
 {
 	SCOPED(close_fd) int pidfd = pidfd_open(pid, 0);
-	struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN },
-			       { .fd = w->cancel_fd, .events = POLLIN } };
+	struct pollfd p[1 + MAX_CANCEL_FDS] = { { .fd = pidfd, .events = POLLIN } };
+	nfds_t nr = 1;
+	bool cancelled = false;
 
+	for (const int *fd = w->cancel_fds; fd && *fd >= 0 && nr < ARRAY_SIZE(p); fd++)
+		p[nr++] = (struct pollfd){ .fd = *fd, .events = POLLIN };
 	for (;;) {
 		uint64_t now = now_ns();
 
-		if (pidfd < 0 || now >= w->deadline_ns || p[1].revents) {
+		if (pidfd < 0 || now >= w->deadline_ns || cancelled) {
 			int r = status_of(pid, false);
-			return p[1].revents ? -EINTR : r;
+			return cancelled ? -EINTR : r;
 		}
-		if (poll(p, 2, tell_and_wait_ms(w, now)) > 0 && p[0].revents)
+		if (poll(p, nr, tell_and_wait_ms(w, now)) <= 0)
+			continue;
+		if (p[0].revents)
 			return status_of(pid, true);
+		cancelled = true; /* nothing else can be readable */
 	}
 }
 

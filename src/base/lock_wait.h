@@ -9,10 +9,18 @@
 /* To pass a queue of processes that all get what they want takes less. */
 #define LOCK_WAIT_TELL_NS 500000000ull
 
+/* How to wait for what others hold. Zeroed: in silence, and nothing ends it early. Borrows. */
+struct patience {
+	const int *cancel_fds; /* one readable: give up (-EINTR); -1 ends them, NULL = none */
+	/* Called once if it takes LOCK_WAIT_TELL_NS: "host CPUs, held by ...". May be NULL. */
+	void (*on_wait)(void *ctx, const char *what);
+	void *ctx;
+};
+
 struct lock_wait {
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
-	int cancel_fd;	      /* readable: give up; -1: none */
-	uint64_t since_ns;    /* the first wait began; 0 = not yet */
+	uint64_t deadline_ns;  /* CLOCK_MONOTONIC */
+	const int *cancel_fds; /* as in struct patience */
+	uint64_t since_ns;     /* the first wait began; 0 = not yet */
 	bool told;
 	void (*on_wait)(void *ctx); /* once, when it takes LOCK_WAIT_TELL_NS; may be NULL */
 	void *ctx;

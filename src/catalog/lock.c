@@ -119,10 +119,28 @@ static bool still_named(int fd, const char *path)
 	       a.st_ino == b.st_ino;
 }
 
-static int lock_fd_take(int fd, int op, uint64_t wait_ns, int cancel_fd, const char *what,
-			const struct catalog_progress *p, struct err *e)
+/* Who waits, and for whom. */
+struct wait_tale {
+	const struct patience *how;
+	const char *what, *who;
+};
+
+static void tell_wait(void *ctx)
+{
+	const struct wait_tale *t = ctx;
+	char text[300];
+
+	if (!t->how->on_wait)
+		return;
+	snprintf(text, sizeof(text), "%s, held by %s", t->what, t->who);
+	t->how->on_wait(t->how->ctx, text);
+}
+
+static int lock_fd_take(int fd, int op, uint64_t wait_ns, const struct patience *how,
+			const char *what, const struct catalog_progress *p, struct err *e)
 {
 	char who[200];
+	struct wait_tale tale = { how, what, who };
 
 	if (flock(fd, op | LOCK_NB) == 0)
 		return 0;
@@ -132,7 +150,10 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, int cancel_fd, const c
 	if (!wait_ns)
 		return err_set(e, -EBUSY, "%s: in use by %s", what, who);
 	progress_say(p, "%s: waiting for %s", what, who);
-	struct lock_wait w = { .deadline_ns = now_ns() + wait_ns, .cancel_fd = cancel_fd };
+	struct lock_wait w = { .deadline_ns = now_ns() + wait_ns,
+			       .cancel_fds = how->cancel_fds,
+			       .on_wait = tell_wait,
+			       .ctx = &tale };
 	int r = lock_wait(&w, take_whole, &(struct whole_file){ fd, op });
 	if (r == -EBUSY)
 		return err_set(e, r, "%s: still in use after %u s by %s", what,
@@ -142,15 +163,15 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, int cancel_fd, const c
 	return r < 0 ? err_sys(e, r, "%s: lock", what) : 0;
 }
 
-int lock_take_unless(int cancel_fd, const char *path, int op, uint64_t wait_ns, const char *what,
-		     const struct catalog_progress *p, int *ret, struct err *e)
+static int take(const struct patience *how, const char *path, int op, uint64_t wait_ns,
+		const char *what, const struct catalog_progress *p, int *ret, struct err *e)
 {
 	for (;;) {
 		SCOPED(close_fd) int fd = open_lock(path);
 
 		if (fd < 0)
 			return err_sys(e, fd, "%s", path);
-		int r = lock_fd_take(fd, op, wait_ns, cancel_fd, what, p, e);
+		int r = lock_fd_take(fd, op, wait_ns, how, what, p, e);
 		if (r < 0)
 			return r;
 		if (still_named(fd, path)) {
@@ -163,5 +184,11 @@ int lock_take_unless(int cancel_fd, const char *path, int op, uint64_t wait_ns, 
 int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
 	      const struct catalog_progress *p, int *ret, struct err *e)
 {
-	return lock_take_unless(-1, path, op, wait_ns, what, p, ret, e);
+	return take(&(struct patience){ 0 }, path, op, wait_ns, what, p, ret, e);
+}
+
+int lock_take_patiently(const struct patience *how, const char *path, int op, uint64_t wait_ns,
+			const char *what, int *ret, struct err *e)
+{
+	return take(how, path, op, wait_ns, what, NULL, ret, e);
 }

@@ -8,6 +8,7 @@
 
 struct catalog_progress;
 struct err;
+struct patience;
 
 /*
  * @op is LOCK_SH or LOCK_EX. Waits up to @wait_ns (0: not at all) and tells @p whom for. *ret is a
@@ -15,9 +16,9 @@ struct err;
  */
 int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
 	      const struct catalog_progress *p, int *ret, struct err *e);
-/* The same, and -EINTR as soon as there is something to read from @cancel_fd while it waits; -1 = never. */
-int lock_take_unless(int cancel_fd, const char *path, int op, uint64_t wait_ns, const char *what,
-		     const struct catalog_progress *p, int *ret, struct err *e);
+/* The same, for @how. */
+int lock_take_patiently(const struct patience *how, const char *path, int op, uint64_t wait_ns,
+			const char *what, int *ret, struct err *e);
 /* "pid 12 (ktstr test ...)", for a lock that could not be had. */
 void lock_holders(int fd, char *buf, size_t cap);
 

@@ -27,7 +27,7 @@ static int check_key(const char *key, struct err *e)
 				 SNAPSHOT_KEY_LEN);
 }
 
-int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int cancel_fd,
+int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, const struct patience *how,
 		  int *ret_lock, struct err *e)
 {
 	struct path lock = cache_path(c, "/locks/" SNAPSHOT_LOCK "%.64s.lock", key);
@@ -39,7 +39,7 @@ int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int canc
 	if (r < 0)
 		return r;
 	snprintf(what, sizeof(what), "snapshot %.12s", key);
-	return lock_take_unless(cancel_fd, lock.s, LOCK_EX, wait_ns, what, NULL, ret_lock, e);
+	return lock_take_patiently(how, lock.s, LOCK_EX, wait_ns, what, ret_lock, e);
 }
 
 int snapshot_open(struct catalog *c, const char *key, int *ret_fd, struct err *e)

@@ -10,6 +10,7 @@
 
 struct catalog;
 struct err;
+struct patience;
 
 /* 64 digits 0-9 a-f. Anything else is -EINVAL. */
 #define SNAPSHOT_KEY_LEN 64
@@ -20,9 +21,9 @@ struct err;
 
 /*
  * Waits until nobody else makes the snapshot @key, and keeps others from it until *ret_lock is closed.
- * @wait_ns and @cancel_fd as for lock_take_unless(): -EBUSY when that was not enough.
+ * @wait_ns and @how as for lock_take_patiently(): -EBUSY when that was not enough.
  */
-int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int cancel_fd,
+int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, const struct patience *how,
 		  int *ret_lock, struct err *e);
 /*
  * -ENOENT: there is none; -EBADMSG: no file. Marks it as used now, where that is possible. What is

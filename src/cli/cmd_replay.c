@@ -336,6 +336,11 @@ static int exit_code(const struct cell_result *res, const struct replay_outcome 
 	return res->verdict == VERDICT_INCONCLUSIVE ? EXIT_INCONCLUSIVE : EXIT_PASSED;
 }
 
+static void say_wait(void *ctx, const char *what)
+{
+	fprintf(stderr, "ktstr replay: waiting for %s\n", what);
+}
+
 static int run_it(struct course *c, struct err *e)
 {
 	SCOPED(cell_result_fini) struct cell_result res = { 0 };
@@ -362,10 +367,10 @@ static int run_it(struct course *c, struct err *e)
 	/* What is replayed makes noise, too. */
 	err = common_host(&(struct common_host){ .wait.v = REPLAY_WAIT_NS }, &topo, &hooks.host, e);
 	hooks.host.run = r->cell.name;
-	hooks.host.cancel_fd = c->signals;
+	hooks.patience = hooks.host.patience = (struct patience){ inputs, say_wait, NULL };
 	if (!err)
 		err = replay_run(r, &hooks, &res, e);
-	if (err == -EINTR && !c->signal) /* while it waited for host CPUs */
+	if (err == -EINTR && !c->signal) /* while it waited for others */
 		take_signal(c, NULL, c->signals, e);
 	res.times.total = now_ns() - from;
 	finish(s, err < 0 ? NULL : &res, res.times.total);
@@ -385,7 +390,7 @@ static int run_course(const struct replay *r, const struct replay_args *a, struc
 		.replay = r,
 		.args = a,
 		.cache = catalog_dir(c),
-		.signals = common_signals(false, e),
+		.signals = common_signals(e),
 	};
 	int err = MIN(course.signals, 0);
 

@@ -159,9 +159,9 @@ static int run_guest(struct guestcmd *g, const struct run_args *a, const char *c
 	g->spec.on_console = a->guest.verbose ? pass_console : NULL;
 	g->spec.ctx = r;
 	g->spec.source = &source;
-	guestcmd_wait_with(g, &cmd_run, r->signals);
+	guestcmd_wait_with(g, &cmd_run, inputs, "");
 	int err = session_run(&g->spec, &res, &end, e);
-	if (err == -EINTR && !r->signal) /* while it waited for host CPUs */
+	if (err == -EINTR && !r->signal) /* while it waited for others */
 		take_input(r, NULL, r->signals, e);
 	if (err < 0)
 		return err;
@@ -197,7 +197,7 @@ static int run_main(void *args, int argc, char **argv)
 	for (int i = 1; !err && i < argc; i++)
 		err = job_list_add(&g.job.args, argv[i]);
 	if (!err) {
-		r.signals = common_signals(false, &e);
+		r.signals = common_signals(&e);
 		err = MIN(r.signals, 0);
 	}
 	if (!err)

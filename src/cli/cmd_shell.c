@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* ktstr shell: an interactive VM on this terminal */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,7 @@ const struct cmd cmd_shell;
 
 /* The terminal is given back as it was found, on every way out. */
 struct shell {
-	int signals;
+	int signals, resizes;
 	int signal;
 	bool raw;
 	bool escape; /* the escape key was the last one */
@@ -42,6 +43,7 @@ static void shell_fini(struct shell *s)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &s->saved);
 	s->raw = false;
 	close_fd(&s->signals);
+	close_fd(&s->resizes);
 }
 DEFINE_SCOPED_FINI(struct shell, shell_fini)
 
@@ -104,16 +106,22 @@ static int take_keys(struct shell *s, struct session *ses, struct err *e)
 	return n ? vm_tty_send(ses->vm, keys, n, e) : 0;
 }
 
-static int take_signal(struct shell *s, struct session *ses, struct err *e)
+static int take_resize(struct shell *s, struct session *ses, struct err *e)
+{
+	struct signalfd_siginfo si;
+
+	if (read_full(s->resizes, &si, sizeof(si)) < 0)
+		return 0;
+	struct winsz_msg w = window_size();
+	return session_send(ses, FRAME_WINSZ, &w, sizeof(w), e);
+}
+
+static int take_signal(struct shell *s, struct err *e)
 {
 	struct signalfd_siginfo si;
 
 	if (read_full(s->signals, &si, sizeof(si)) < 0)
 		return 0;
-	if (si.ssi_signo == SIGWINCH) {
-		struct winsz_msg w = window_size();
-		return session_send(ses, FRAME_WINSZ, &w, sizeof(w), e);
-	}
 	s->signal = (int)si.ssi_signo;
 	return err_set(e, -EINTR, "ended by signal %d (%s)", s->signal, strsignal(s->signal));
 }
@@ -122,7 +130,18 @@ static int take_input(void *ctx, struct session *ses, int fd, struct err *e)
 {
 	struct shell *s = ctx;
 
-	return fd == STDIN_FILENO ? take_keys(s, ses, e) : take_signal(s, ses, e);
+	if (fd == STDIN_FILENO)
+		return take_keys(s, ses, e);
+	return fd == s->resizes ? take_resize(s, ses, e) : take_signal(s, e);
+}
+
+/* What ended the wait for others: a signal, or else it was a key. */
+static void take_wait_end(struct shell *s, struct err *e)
+{
+	struct pollfd p = { .fd = s->signals, .events = POLLIN };
+
+	if (!s->signal && poll(&p, 1, 0) > 0)
+		take_signal(s, e);
 }
 
 static int describe_terminal(struct job *j)
@@ -143,15 +162,18 @@ static int run_shell(struct guestcmd *g, struct shell *s, struct err *e)
 {
 	SCOPED(cell_result_fini) struct cell_result res = { 0 };
 	struct session_end end = { 0 };
-	int inputs[3] = { s->signals, STDIN_FILENO, -1 };
+	int inputs[] = { s->resizes, s->signals, STDIN_FILENO, -1 };
 
 	g->spec.inputs = inputs;
 	g->spec.on_input = take_input;
 	g->spec.on_tty = show;
 	g->spec.ctx = s;
 	g->spec.vm.tty = true;
-	guestcmd_wait_with(g, &cmd_shell, STDIN_FILENO);
+	/* its size may change while it waits; and it is raw */
+	guestcmd_wait_with(g, &cmd_shell, inputs + 1, " (any key gives up)\r");
 	int r = session_run(&g->spec, &res, &end, e);
+	if (r == -EINTR)
+		take_wait_end(s, e);
 	shell_fini(s);
 	if (r < 0)
 		return r;
@@ -165,7 +187,7 @@ static int run_shell(struct guestcmd *g, struct shell *s, struct err *e)
 static int shell_main(void *args, int argc, char **argv)
 {
 	SCOPED(guestcmd_fini) struct guestcmd g = { .kernel.lock_fd = -1 };
-	SCOPED(shell_fini) struct shell s = { .signals = -1 };
+	SCOPED(shell_fini) struct shell s = { .signals = -1, .resizes = -1 };
 	const struct shell_args *a = args;
 	struct err e = { 0 };
 	int r = 0;
@@ -179,8 +201,12 @@ static int shell_main(void *args, int argc, char **argv)
 	if (!r)
 		r = describe_terminal(&g.job);
 	if (!r) {
-		s.signals = common_signals(true, &e);
+		s.signals = common_signals(&e);
 		r = MIN(s.signals, 0);
+	}
+	if (!r) {
+		s.resizes = common_resizes(&e);
+		r = MIN(s.resizes, 0);
 	}
 	if (!r) {
 		fprintf(stderr, "%s on %s; exit or Ctrl-A x ends it\n", g.kernel.name,

@@ -221,10 +221,10 @@ static int choose_backends(const struct plan *p, const struct test_args *a, stru
 }
 
 /* In the process of a cell; on a terminal the line at the bottom is drawn again. */
-static void say_wait(void *ctx, const char *who)
+static void say_wait(void *ctx, const char *what)
 {
-	fprintf(stderr, "%sktstr test: waiting for host CPUs held by %s\n",
-		term_redraws(STDERR_FILENO) ? TERM_ERASE_LINE : "", who);
+	fprintf(stderr, "%sktstr test: waiting for %s\n",
+		term_redraws(STDERR_FILENO) ? TERM_ERASE_LINE : "", what);
 }
 
 static int run(const struct test_args *a, struct plan_request *q, struct err *e)
@@ -258,7 +258,7 @@ static int run(const struct test_args *a, struct plan_request *q, struct err *e)
 	};
 	probe_store_in(o.cache_dir);
 	r = common_host(&a->host, &topo, &o.host, e);
-	o.host.on_wait = say_wait;
+	o.host.patience.on_wait = say_wait;
 	if (!r)
 		r = common_pace(&a->rate, &a->turn, &o.pace, e);
 	if (!r)

@@ -73,7 +73,14 @@ uint64_t common_seed(const struct opt_hex *given)
 	return v;
 }
 
-int common_signals(bool resize, struct err *e)
+static int signals_as_fd(const sigset_t *set, struct err *e)
+{
+	sigprocmask(SIG_BLOCK, set, NULL);
+	int fd = signalfd(-1, set, SFD_CLOEXEC);
+	return fd < 0 ? err_sys(e, -errno, "signals") : fd;
+}
+
+int common_signals(struct err *e)
 {
 	sigset_t set;
 
@@ -81,11 +88,16 @@ int common_signals(bool resize, struct err *e)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	if (resize)
-		sigaddset(&set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	int fd = signalfd(-1, &set, SFD_CLOEXEC);
-	return fd < 0 ? err_sys(e, -errno, "signals") : fd;
+	return signals_as_fd(&set, e);
+}
+
+int common_resizes(struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGWINCH);
+	return signals_as_fd(&set, e);
 }
 
 const char *common_command_line(void)
@@ -119,7 +131,6 @@ int common_host(const struct common_host *a, struct hosttopo *topo, struct host_
 					 : PIN_SHARED,
 		.cpu_cap = a->cpu_cap.v,
 		.wait_ns = a->wait.v,
-		.cancel_fd = -1,
 	};
 	/* Who only shares does not need to know what there is. */
 	if (r < 0)

@@ -83,8 +83,9 @@ void common_progress_end(void);
 /* As given, else from the kernel's random numbers (32 bits: short enough to type). */
 uint64_t common_seed(const struct opt_hex *given);
 
-/* A signalfd for what ends a command (SIGINT, SIGTERM, SIGHUP), and for SIGWINCH if @resize; blocks them. */
-int common_signals(bool resize, struct err *e);
+/* A signalfd for what ends a command (SIGINT, SIGTERM, SIGHUP), or for SIGWINCH; blocks them. */
+int common_signals(struct err *e);
+int common_resizes(struct err *e);
 
 /* How this process was started, for records. */
 const char *common_command_line(void);

@@ -255,21 +255,21 @@ void guestcmd_record(const struct guestcmd *g, const struct session_source *sour
 	r->cell = NULL;
 }
 
-static void say_wait(void *ctx, const char *who)
+static void say_wait(void *ctx, const char *what)
 {
 	const struct guestcmd *g = ctx;
 
-	fprintf(stderr, "ktstr %s: waiting for host CPUs held by %s%s\n", g->cmd->name, who,
-		g->spec.host.cancel_fd == STDIN_FILENO ? " (any key gives up)\r" : "");
+	fprintf(stderr, "ktstr %s: waiting for %s%s\n", g->cmd->name, what, g->hint);
 }
 
-void guestcmd_wait_with(struct guestcmd *g, const struct cmd *c, int cancel_fd)
+void guestcmd_wait_with(struct guestcmd *g, const struct cmd *c, const int *cancel_fds,
+			const char *hint)
 {
-	g->spec.host.run = c->name;
-	g->spec.host.cancel_fd = cancel_fd;
-	g->spec.host.on_wait = say_wait;
-	g->spec.host.ctx = g;
 	g->cmd = c;
+	g->hint = hint;
+	g->spec.host.run = c->name;
+	g->spec.patience = (struct patience){ cancel_fds, say_wait, g };
+	g->spec.host.patience = g->spec.patience;
 }
 
 void guestcmd_warn(const struct cmd *c, const struct cell_result *r)

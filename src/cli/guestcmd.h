@@ -67,6 +67,7 @@ struct guestcmd {
 	struct vm_about about;
 	struct hosttopo topo;
 	const struct cmd *cmd; /* who says that it waits */
+	const char *hint;
 	struct session_spec spec;
 };
 
@@ -84,8 +85,12 @@ int guestcmd_init(struct guestcmd *g, const struct guestcmd_args *a, const char 
  */
 int guestcmd_add_command(struct guestcmd *g, const char *name, struct err *e);
 
-/* While host CPUs are waited for, @c says so, and @cancel_fd ends it. */
-void guestcmd_wait_with(struct guestcmd *g, const struct cmd *c, int cancel_fd);
+/*
+ * While it waits for host CPUs or a snapshot, @c says so, and what @cancel_fds can read ends it (see
+ * struct patience); @hint is added to what is said.
+ */
+void guestcmd_wait_with(struct guestcmd *g, const struct cmd *c, const int *cancel_fds,
+			const char *hint);
 
 /* On stderr, what this host could not do of what was asked for. */
 void guestcmd_warn(const struct cmd *c, const struct cell_result *r);

@@ -55,9 +55,7 @@ static int reserve(const struct host_wish *w, const struct pin_request *pin, str
 		.pin = *pin,
 		.run = w->run ? w->run : "",
 		.wait_ns = w->wait_ns,
-		.cancel_fd = w->cancel_fd,
-		.on_wait = w->on_wait,
-		.ctx = w->ctx,
+		.patience = w->patience,
 	};
 	struct err why = { 0 };
 	int r = reserve_take(&req, &u->plan, &u->res, &why);

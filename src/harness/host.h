@@ -21,9 +21,7 @@ struct host_wish {
 	uint32_t cpu_cap;
 	uint64_t wait_ns;
 	const char *run;
-	int cancel_fd; /* readable: stop waiting; -1 = none */
-	void (*on_wait)(void *ctx, const char *who);
-	void *ctx;
+	struct patience patience;
 };
 
 /* Zero-initialised holds nothing. */

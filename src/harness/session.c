@@ -160,7 +160,7 @@ static int find_snapshot(struct session *s, struct err *e)
 		.image = &s->spec->image,
 		.archive_bytes = s->image.size,
 		.again = again ? &again->base : NULL,
-		.cancel_fd = s->spec->host.topo ? s->spec->host.cancel_fd : -1,
+		.patience = s->spec->patience,
 	};
 
 	return again && !again->base.size ? 0 : snapshot_find(&s->snap, &w, e);

@@ -39,6 +39,7 @@ struct session_spec {
 	const struct session_source *again; /* instead of these two; NULL = build it */
 	struct session_source *source;	    /* filled for who wants to know; may be NULL */
 	struct host_wish host;		    /* zeroed: runs wherever the kernel puts it */
+	struct patience patience;	    /* with who makes the snapshot it needs */
 	struct watch_limits limits;
 	const struct ktstr_limits
 		*checks; /* what the test's details were judged by; NULL = no test */

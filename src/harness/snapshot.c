@@ -187,7 +187,7 @@ static int open_or_make(struct snapshot *s, struct err *e)
 	if (r != -ENOENT)
 		return r;
 	s->state = SNAPSHOT_MAKING;
-	r = snapshot_hold(s->catalog, s->key, MAKER_WAIT_NS, s->cancel_fd, &s->lock, e);
+	r = snapshot_hold(s->catalog, s->key, MAKER_WAIT_NS, &s->patience, &s->lock, e);
 	if (r < 0)
 		return r == -EINTR ? r : 0;
 	r = open_it(s, e);
@@ -220,7 +220,7 @@ int snapshot_find(struct snapshot *s, const struct snapshot_wish *w, struct err 
 		have_none(s, "its command line names another first process");
 		return 0;
 	}
-	s->cancel_fd = w->cancel_fd;
+	s->patience = w->patience;
 	s->maker = maker_of(w);
 	if (!vm_parcel_gpa(w->backend, &s->maker)) {
 		have_none(s, "the end of its memory is at a hole");
@@ -277,7 +277,7 @@ void snapshot_redo(struct snapshot *s)
 	SCOPED(close_fd) int damaged = hand_over_fd(&s->fd);
 
 	/* who is interrupted here hears it from what waits next */
-	(void)snapshot_hold(s->catalog, s->key, MAKER_WAIT_NS, s->cancel_fd, &s->lock, NULL);
+	(void)snapshot_hold(s->catalog, s->key, MAKER_WAIT_NS, &s->patience, &s->lock, NULL);
 	if (open_it(s, NULL) == 0 && !same_file(s->fd, damaged)) {
 		close_fd(&s->lock);
 		return;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/lock_wait.h"
 #include "base/scoped.h"
 #include "catalog/objects.h"
 #include "image/guest.h"
@@ -44,12 +45,12 @@ struct snapshot {
 	struct vm_config maker; /* what is booted to be frozen; borrows from the run's */
 	struct catalog *catalog;
 	char key[OBJECT_NAME_LEN + 1];
-	int cancel_fd; /* of the wish */
-	int lock;      /* held while it is made */
-	int fd;	       /* READY: what was saved */
+	struct patience patience; /* of the wish */
+	int lock;		  /* held while it is made */
+	int fd;			  /* READY: what was saved */
 	char why_not[200];
 };
-#define SNAPSHOT_INIT { .base.fd = -1, .cancel_fd = -1, .lock = -1, .fd = -1 }
+#define SNAPSHOT_INIT { .base.fd = -1, .lock = -1, .fd = -1 }
 
 void snapshot_fini(struct snapshot *s);
 
@@ -59,7 +60,7 @@ struct snapshot_wish {
 	const struct guest_spec *image;	   /* of the run; only kernel modules and cache count */
 	uint64_t archive_bytes;		   /* that the parcel has to hold */
 	const struct snapshot_base *again; /* take this one as base; NULL = make one */
-	int cancel_fd; /* readable: wait no longer for who makes it; -1 = none */
+	struct patience patience;	   /* with who makes it */
 };
 
 /*

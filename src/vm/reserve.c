@@ -164,12 +164,15 @@ static int refused(struct taker *t, int r, const struct pin_plan *plan, struct e
 static void tell(void *ctx)
 {
 	const struct taker *t = ctx;
+	const struct patience *p = &t->r->patience;
 	SCOPED(buf_fini) struct buf who = { 0 };
+	SCOPED(buf_fini) struct buf what = { 0 };
 
-	if (!t->r->on_wait)
+	if (!p->on_wait)
 		return;
 	holders(t, NULL, &who);
-	t->r->on_wait(t->r->ctx, buf_str(&who));
+	buf_printf(&what, "host CPUs, held by %s", buf_str(&who));
+	p->on_wait(p->ctx, buf_str(&what));
 }
 
 /* In ascending order; what was got before a refusal is given back by taker_fini(). */
@@ -207,7 +210,7 @@ int reserve_take(const struct reserve_request *r, struct pin_plan *plan, struct 
 		.r = r,
 		.queue = -1,
 		.wait = { .deadline_ns = from + r->wait_ns,
-			  .cancel_fd = r->cancel_fd,
+			  .cancel_fds = r->patience.cancel_fds,
 			  .on_wait = tell,
 			  .ctx = &t },
 	};

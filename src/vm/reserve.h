@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lock_wait.h"
 #include "vm/pin.h"
 
 struct err;
@@ -19,10 +20,7 @@ struct reserve_request {
 	const char *dir;	/* NULL = reserve_dir() */
 	const char *run;	/* what others are told it is for */
 	uint64_t wait_ns;	/* at most, in all */
-	int cancel_fd;		/* readable: give up (-EINTR); -1 = none */
-	/* Called once if it takes half a second: who is in the way. May be NULL. */
-	void (*on_wait)(void *ctx, const char *who);
-	void *ctx;
+	struct patience patience;
 };
 
 /* Zeroed is empty. */

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "base/lock_wait.h"
 #include "catalog/snapshots.h"
 #include "catalog_util.h"
 
@@ -18,6 +19,9 @@
 #define KEY_A HEX16("aaaa")
 #define KEY_B HEX16("bbbb")
 #define KEY_C HEX16("cccc")
+
+/* Says nothing, waits to the end. */
+static const struct patience calm = { 0 };
 
 static int file_of(const char *text)
 {
@@ -119,7 +123,7 @@ TEST(what_is_no_key_is_refused)
 
 		assert_int_equal(snapshot_open(c, names[i], &other, &e[0]), -EINVAL);
 		assert_int_equal(snapshot_put(c, names[i], fd, &e[1]), -EINVAL);
-		assert_int_equal(snapshot_hold(c, names[i], 0, -1, &other, &e[2]), -EINVAL);
+		assert_int_equal(snapshot_hold(c, names[i], 0, &calm, &other, &e[2]), -EINVAL);
 		for (int k = 0; k < 3; k++)
 			assert_says(e[k], "a key has 64 digits 0-9 a-f");
 		snapshot_drop(c, names[i]);
@@ -194,7 +198,7 @@ static int make_one(void *arg)
 	char byte;
 
 	close_fd(&m->go[1]);
-	if (snapshot_hold(c, KEY_A, 0, -1, &lock, NULL) < 0 ||
+	if (snapshot_hold(c, KEY_A, 0, &calm, &lock, NULL) < 0 ||
 	    write_full(m->ready[1], "x", 1) < 0 || read(m->go[0], &byte, 1) < 0)
 		return 1;
 	put(c, KEY_A, "made once");
@@ -220,6 +224,20 @@ static void maker_fini(struct maker *m)
 	}
 }
 
+/* What one was told that he waits for; and then he does not want to any more. */
+struct told {
+	char text[200];
+	int fd;
+};
+
+static void tell(void *ctx, const char *what)
+{
+	struct told *t = ctx;
+
+	snprintf(t->text, sizeof(t->text), "%s", what);
+	assert_int_equal(write_full(t->fd, "x", 1), 0);
+}
+
 TEST(who_makes_a_snapshot_keeps_others_from_that_and_no_other)
 {
 	struct maker m = { .cache = new_dir() };
@@ -227,25 +245,29 @@ TEST(who_makes_a_snapshot_keeps_others_from_that_and_no_other)
 	SCOPED(close_fd) int lock = -1;
 	SCOPED(close_fd) int other = -1;
 	struct err e = { 0 };
+	struct told told = { 0 };
 	int cancel[2];
-	char words[40];
+	char words[60];
 
 	pid_t pid = start_maker(&m);
 	snprintf(words, sizeof(words), "in use by pid %d (", pid);
-	assert_int_equal(snapshot_hold(c, KEY_A, 0, -1, &lock, &e), -EBUSY);
+	assert_int_equal(snapshot_hold(c, KEY_A, 0, &calm, &lock, &e), -EBUSY);
 	assert_says(e, "snapshot aaaaaaaaaaaa: ");
 	assert_says(e, words);
-	assert_int_equal(snapshot_hold(c, KEY_A, 20000000, -1, &lock, &e), -EBUSY);
-	assert_int_equal(snapshot_hold(c, KEY_B, 0, -1, &other, &e), 0);
+	assert_int_equal(snapshot_hold(c, KEY_A, 20000000, &calm, &lock, &e), -EBUSY);
+	assert_int_equal(snapshot_hold(c, KEY_B, 0, &calm, &other, &e), 0);
 	assert_false(is_there(c, KEY_A));
 	assert_int_equal(pipe2(cancel, O_CLOEXEC), 0);
-	assert_int_equal(write_full(cancel[1], "x", 1), 0);
-	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, cancel[0], &lock, &e), -EINTR);
+	told.fd = cancel[1];
+	const struct patience cancelled = { (const int[]){ cancel[0], -1 }, tell, &told };
+	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, &cancelled, &lock, &e), -EINTR);
 	assert_says(e, "snapshot aaaaaaaaaaaa: no longer waiting for pid ");
+	snprintf(words, sizeof(words), "snapshot aaaaaaaaaaaa, held by pid %d (", pid);
+	assert_int_equal(strncmp(told.text, words, strlen(words)), 0);
 	close_fd(&cancel[0]);
 	close_fd(&cancel[1]);
 	close_fd(&m.go[1]);
-	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, -1, &lock, &e), 0);
+	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, &calm, &lock, &e), 0);
 	assert_snapshot(c, KEY_A, "made once");
 	assert_int_equal(wait_for(pid), 0);
 	maker_fini(&m);
@@ -259,7 +281,7 @@ TEST(gc_removes_the_locks_that_nobody_holds)
 	struct path locks = cache_path(c, "/locks");
 
 	pid_t pid = start_maker(&m);
-	assert_int_equal(snapshot_hold(c, KEY_B, 0, -1, &lock, NULL), 0);
+	assert_int_equal(snapshot_hold(c, KEY_B, 0, &calm, &lock, NULL), 0);
 	close_fd(&lock);
 	put_file(c->dir, "locks/snapshot-of-others.lock", "");
 	assert_int_equal(catalog_gc(c, 30, 0, true, NULL, NULL, NULL), 0);
@@ -268,7 +290,7 @@ TEST(gc_removes_the_locks_that_nobody_holds)
 	assert_false(exists(path_format("%s/snapshot-%s.lock", locks.s, KEY_B).s));
 	assert_true(exists(path_format("%s/snapshot-%s.lock", locks.s, KEY_A).s));
 	assert_true(exists(path_format("%s/snapshot-of-others.lock", locks.s).s));
-	assert_int_equal(snapshot_hold(c, KEY_A, 0, -1, &lock, NULL), -EBUSY);
+	assert_int_equal(snapshot_hold(c, KEY_A, 0, &calm, &lock, NULL), -EBUSY);
 	close_fd(&m.go[1]);
 	assert_int_equal(wait_for(pid), 0);
 	assert_int_equal(catalog_gc(c, 30, 0, false, NULL, NULL, NULL), 0);
@@ -377,7 +399,7 @@ static int use_as_nobody(void *arg)
 	become_nobody();
 	SCOPED(catalog_close) struct catalog *c = open_cache(arg);
 	SCOPED(close_fd) int file = file_of("x");
-	assert_int_equal(snapshot_hold(c, KEY_B, 0, -1, &fd, &e), -EACCES);
+	assert_int_equal(snapshot_hold(c, KEY_B, 0, &calm, &fd, &e), -EACCES);
 	assert_says(e, "cannot be written");
 	e = (struct err){ 0 };
 	assert_int_equal(snapshot_put(c, KEY_B, file, &e), -EACCES);

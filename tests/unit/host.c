@@ -42,7 +42,7 @@ static bool noted(const struct cell_result *r, const char *kind)
 
 TEST(without_a_topology_only_sharing_goes)
 {
-	struct host_wish w = { .topo = NULL, .cancel_fd = -1 };
+	struct host_wish w = { .topo = NULL };
 	struct pin_warnings none = { .nr = 0 };
 	SCOPED(cell_result_fini) struct cell_result r = { 0 };
 	struct host_use u = { 0 };
@@ -60,7 +60,7 @@ TEST(without_a_topology_only_sharing_goes)
 /* The process is where the machine is to be, and afterwards where it was. */
 TEST(what_was_entered_is_left_as_it_was)
 {
-	const struct host_wish w = { &host, PIN_PERFORMANCE, .run = "test", .cancel_fd = -1 };
+	const struct host_wish w = { &host, PIN_PERFORMANCE, .run = "test" };
 	SCOPED(cell_result_fini) struct cell_result r = { 0 };
 	struct pin_warnings machine = { .nr = 0 };
 	struct host_use u = { 0 };
@@ -105,7 +105,7 @@ TEST(cpus_that_had_to_be_waited_for_are_noise)
 
 TEST(virtual_time_has_nothing_to_measure)
 {
-	const struct host_wish w = { &host, PIN_PERFORMANCE, .run = "test", .cancel_fd = -1 };
+	const struct host_wish w = { &host, PIN_PERFORMANCE, .run = "test" };
 	SCOPED(cell_result_fini) struct cell_result r = { 0 };
 	struct pin_warnings none = { .nr = 0 };
 	struct host_use u = { 0 };
@@ -119,7 +119,7 @@ TEST(virtual_time_has_nothing_to_measure)
 
 TEST(where_locks_do_not_hold_sharing_is_noted_and_measuring_refused)
 {
-	struct host_wish w = { &host, PIN_SHARED, .run = "test", .cancel_fd = -1 };
+	struct host_wish w = { &host, PIN_SHARED, .run = "test" };
 	SCOPED(cell_result_fini) struct cell_result r = { 0 };
 	struct pin_warnings none = { .nr = 0 };
 	struct host_use u = { 0 };

@@ -314,16 +314,16 @@ static int make_slowly(void *arg)
 	return p.saved == 1 ? 0 : 1;
 }
 
-int __real_snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int cancel_fd,
-			 int *ret_lock, struct err *e);
-int __wrap_snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int cancel_fd,
-			 int *ret_lock, struct err *e);
-int __wrap_snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, int cancel_fd,
-			 int *ret_lock, struct err *e)
+int __real_snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns,
+			 const struct patience *how, int *ret_lock, struct err *e);
+int __wrap_snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns,
+			 const struct patience *how, int *ret_lock, struct err *e);
+int __wrap_snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns,
+			 const struct patience *how, int *ret_lock, struct err *e)
 {
 	if (go_on_fd >= 0)
 		assert_int_equal(write_full(go_on_fd, "x", 1), 0);
-	return __real_snapshot_hold(c, key, wait_ns, cancel_fd, ret_lock, e);
+	return __real_snapshot_hold(c, key, wait_ns, how, ret_lock, e);
 }
 
 /* Two pipes between a child of ours and us. */
@@ -388,7 +388,7 @@ TEST(who_has_made_a_snapshot_keeps_nobody_from_it)
 	assert_non_null(fgets(key, sizeof(key), ls));
 	pclose(ls);
 	go_on_fd = -1;
-	if (snapshot_hold(c, key, 0, -1, &lock, &e) < 0)
+	if (snapshot_hold(c, key, 0, &(struct patience){ 0 }, &lock, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(write_full(l.go[1], "x", 1), 0);
 	end_waiting(&l, pid);

@@ -58,7 +58,6 @@ static struct reserve_request request(const char *guest, enum pin_mode mode, uin
 		.dir = dir,
 		.run = run,
 		.wait_ns = wait_ns,
-		.cancel_fd = -1,
 	};
 
 	assert_int_equal(topo_parse(guest, &r.pin.guest, NULL), 0);
@@ -77,11 +76,11 @@ struct other {
 	int leave; /* closing it makes it let go and end */
 };
 
-static void say_waiting(void *ctx, const char *who)
+static void say_waiting(void *ctx, const char *what)
 {
 	char c = SAYS_WAITING;
 
-	(void)who;
+	(void)what;
 	assert_int_equal(write_full(*(int *)ctx, &c, 1), 0);
 }
 
@@ -92,8 +91,7 @@ static _Noreturn void other_main(struct reserve_request r, int says, int leave)
 	char c;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	r.on_wait = say_waiting;
-	r.ctx = &says;
+	r.patience = (struct patience){ NULL, say_waiting, &says };
 	c = reserve_take(&r, &plan, &res, NULL) < 0 ? SAYS_REFUSED : SAYS_HAS;
 	if (write_full(says, &c, 1) < 0 || read(leave, &c, 1) < 0)
 		_exit(1);
@@ -301,7 +299,7 @@ TEST(waiting_can_be_called_off)
 	struct other a = start(request("1n2l3c1t", PIN_PERFORMANCE, 0, "a"));
 
 	assert_int_equal(hears(&a), SAYS_HAS);
-	r.cancel_fd = ready;
+	r.patience.cancel_fds = (const int[]){ ready, -1 };
 	assert_int_equal(take(r, NULL), -EINTR);
 	leave(&a);
 }

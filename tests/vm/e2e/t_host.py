@@ -3,6 +3,7 @@
 import os, re, signal, subprocess
 
 from harness import case, Skip
+from t_shell import Terminal
 
 
 def private(box):
@@ -49,7 +50,7 @@ def a_run_waits_until_the_cpus_are_free(box):
     p = holder(box, "--perf")
     second = box.start("run", "--", "echo", "done")
     line = second.stderr.readline().decode()
-    assert line == f"ktstr run: waiting for host CPUs held by pid {p.pid} (ktstr: run)\n", line
+    assert line == f"ktstr run: waiting for host CPUs, held by pid {p.pid} (ktstr: run)\n", line
     assert second.poll() is None
     let_go(p)
     out, err = second.communicate(timeout=60)
@@ -65,6 +66,20 @@ def waiting_ends_at_an_interrupt(box):
     second.send_signal(signal.SIGINT)
     second.communicate(timeout=10)
     assert second.returncode == 130
+    let_go(p)
+
+
+@case()
+def so_does_that_of_a_shell_and_at_a_key_but_not_when_its_terminal_is_resized(box):
+    private(box)
+    p = holder(box, "--perf")
+    for end, status in ((lambda t: t.type(b"q"), 0), (lambda t: t.p.send_signal(signal.SIGTERM), 130)):
+        t = Terminal(box)
+        t.expect(f"waiting for host CPUs, held by pid {p.pid} (ktstr: run) (any key gives up)".encode())
+        t.p.send_signal(signal.SIGWINCH)
+        end(t)
+        assert t.wait(8) == status, t.seen
+        assert b"BusyBox" not in t.seen
     let_go(p)
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Snapshots: guests in virtual time resume a machine that booted once, and nobody can tell but by the clock on the wall."""
-import os, signal
+import contextlib, os, signal
 
 from harness import case, text
 from t_replay import own_cache
 
 SHORT = ("-f", "two_cgroups", "--time", "virtual", "--duration", "200ms", "--format", "json")
+RUN = ("--time", "virtual", "--", "true")
 
 
 def start(box, *args, arch=None, **kw):
@@ -25,20 +26,6 @@ def same(a, b):
 def stored(cache):
     folder = os.path.join(cache, "snapshots")
     return [os.path.join(folder, n) for n in os.listdir(folder)] if os.path.isdir(folder) else []
-
-
-def waits_in_child(box, pid):
-    """Whether @pid has a child with the lock of a snapshot open: locks are waited for in one of their own."""
-    for child, _ in box.marked():
-        try:
-            with open(f"/proc/{child}/stat") as f:
-                parent = int(f.read().rsplit(")", 1)[1].split()[1])
-            fds = [os.readlink(f"/proc/{child}/fd/{n}") for n in os.listdir(f"/proc/{child}/fd")]
-        except OSError:  # it is gone, or was just about to go
-            continue
-        if parent == pid and any("/locks/snapshot-" in path for path in fds):
-            return True
-    return False
 
 
 @case(limit=240)
@@ -88,20 +75,44 @@ def of_two_at_once_one_makes_it_and_the_other_waits(box):
     assert sum('"snapshot":"used"' in s for s in said) == 1, said
 
 
-@case(limit=240)
-def who_waits_for_another_to_make_it_can_be_interrupted(box):
-    cache = own_cache(box)
-    first = box.start("run", "--time", "virtual", "--", "true")
+@contextlib.contextmanager
+def stuck_maker(box):
+    """Another one that makes the snapshot of RUN, and does not get on; what those are told who wait for it."""
+    first = box.start("run", *RUN)
     maker = box.qemu()
-    second = box.start("run", "--time", "virtual", "--", "true")
-    box.wait_for("a child of the second, which waits", lambda: waits_in_child(box, second.pid))
-    os.kill(maker, signal.SIGSTOP)  # so that nothing but the signal can end the wait
-    assert not stored(cache)
-    second.send_signal(signal.SIGINT)
-    said = second.communicate(timeout=8)  # the first would call its emulator hung after 10 s
-    assert second.returncode == 130 and b"ended by signal 2" in said[1], (second.returncode, said)
+    os.kill(maker, signal.SIGSTOP)  # it would be called hung after 10 s
+    yield f", held by pid {first.pid} ("
     os.kill(maker, signal.SIGCONT)
-    assert first.wait() == 0 and len(stored(cache)) == 1
+    assert first.wait() == 0
+
+
+@case(limit=240)
+def who_waits_for_another_to_make_it_is_told_and_can_be_interrupted(box):
+    cache = own_cache(box)
+    with stuck_maker(box) as holder:
+        second = box.start("run", *RUN)
+        line = text(second.stderr.readline())
+        assert line.startswith("ktstr run: waiting for snapshot ") and holder in line, line
+        second.send_signal(signal.SIGINT)
+        said = second.communicate(timeout=8)
+        assert second.returncode == 130 and b"ended by signal 2" in said[1], (second.returncode, said)
+        assert not stored(cache)
+    assert len(stored(cache)) == 1
+
+
+@case(limit=240)
+def so_can_a_replay(box):
+    cache = own_cache(box)
+    box.run("run", *RUN).expect(0)
+    for path in stored(cache):
+        os.unlink(path)
+    with stuck_maker(box) as holder:
+        second = box.start("replay", "last")
+        line = text(second.stderr.readline())
+        assert line.startswith("ktstr replay: waiting for snapshot ") and holder in line, line
+        second.send_signal(signal.SIGTERM)
+        second.communicate(timeout=8)
+        assert second.returncode == 130, second.returncode
 
 
 @case(limit=240)
