@@ -3,6 +3,7 @@
 #include "vm/kvm/kvm.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,8 @@ int kvm_create_by(const struct kvm_calls *calls, const struct vm_config *cfg, st
 		return r;
 	take_warnings(k);
 	wire_crew(k, cfg);
+	/* A third of the heap was for reading kernel, archive and host; machines stay for long. */
+	malloc_trim(0);
 	*ret = &hand_over(k)->vm;
 	return 0;
 }
