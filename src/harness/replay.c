@@ -395,9 +395,10 @@ struct replay_outcome replay_compare(const struct replay *r, const struct cell_r
 		struct events a = recorded_events(r), b = events_of(now);
 
 		o.diff = events_compare(&a, &b);
-		if (o.diff.verdict != EVENTS_SAME && r->stop.wanted && r->stop.known) {
+		if (o.diff.verdict != EVENTS_SAME && r->stop.wanted) {
 			o.until_stop = true;
-			o.diff = events_compare_until(&a, &b, r->stop.event + 1);
+			o.diff = events_compare_until(&a, &b,
+						      r->stop.known ? r->stop.event + 1 : a.nr);
 		}
 		/* the verdict belongs to the rest, too */
 		o.same = (o.same_verdict || o.until_stop) && o.diff.verdict == EVENTS_SAME;
@@ -431,6 +432,20 @@ static void tell_ends(const struct record_outcome *was, const struct cell_result
 		buf_printf(out, " (%s)", why);
 }
 
+static void tell_stop(const struct replay *r, size_t kept, struct buf *out)
+{
+	if (r->stop.known)
+		buf_printf(out,
+			   "same schedule up to event %" PRIu64
+			   ", where it was stopped; then another one",
+			   r->stop.event);
+	else
+		buf_printf(out,
+			   "same schedule in the first %zu events, which were kept; it was stopped "
+			   "later, then it is another one",
+			   kept);
+}
+
 void replay_tell(const struct replay *r, const struct cell_result *now,
 		 const struct replay_outcome *o, struct buf *out)
 {
@@ -440,10 +455,7 @@ void replay_tell(const struct replay *r, const struct cell_result *now,
 	if (!o->by_schedule) {
 		tell_ends(was, now, o->same, out);
 	} else if (o->diff.verdict == EVENTS_SAME && o->until_stop) {
-		buf_printf(out,
-			   "same schedule up to event %" PRIu64
-			   ", where it was stopped; then another one",
-			   r->stop.event);
+		tell_stop(r, a.nr, out);
 	} else if (o->diff.verdict == EVENTS_SAME) {
 		buf_printf(out, "same schedule: %016" PRIx64 " (%" PRIu64 " events)", b.digest,
 			   b.total);

@@ -225,6 +225,23 @@ TEST(the_event_of_the_stop_counts)
 	assert_false(c.o.same);
 }
 
+TEST(before_a_stop_beyond_the_kept_events_these_count)
+{
+	SCOPED(compared_fini) struct compared c = two_runs();
+	SCOPED(compared_fini) struct compared d = two_runs();
+
+	c.x.r.stop = d.x.r.stop = (struct replay_stop){ .wanted = true, .event = 70000 };
+	c.now.schedule.digest++;
+	c.now.schedule.events = c.x.r.record.outcome.schedule.events = 80000;
+	assert_string_equal(told(&c),
+			    "same schedule in the first 8 events, which were kept; it was "
+			    "stopped later, then it is another one");
+	assert_true(c.o.same && c.o.until_stop);
+	differs_from(&d, NR_EVENTS - 1);
+	assert_non_null(strstr(told(&d), "another schedule: event 7 "));
+	assert_false(d.o.same);
+}
+
 TEST(another_verdict_is_another_run)
 {
 	SCOPED(compared_fini) struct compared c = two_runs();
