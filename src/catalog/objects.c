@@ -64,6 +64,15 @@ int hash_fd(int fd, uint64_t size, char ret[OBJECT_NAME_LEN + 1])
 	return 0;
 }
 
+void hash_bytes(const void *data, size_t len, char ret[OBJECT_NAME_LEN + 1])
+{
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, len, data);
+	finish_hash(&sha, ret);
+}
+
 /* ---- what is known about files: CACHE/known/IDENTITY is a link that reads as the hash ---- */
 
 static struct path known_path(const struct catalog *c, const struct stat *st)

@@ -87,9 +87,14 @@ static void put_json_row(const struct run_record *r, struct buf *b)
 	b->at[--b->len] = 0; /* its newline */
 }
 
+/* Records that cannot be shown. */
+struct unshown {
+	size_t damaged, foreign; /* foreign: of a ktstr that writes them in another format */
+};
+
 /* Text goes to @t, JSON to @b. */
 static int list_runs(struct catalog *c, const struct run_list *l, struct libscols_table *t,
-		     struct buf *b, size_t *ret_damaged)
+		     struct buf *b, struct unshown *u)
 {
 	int r = 0;
 
@@ -98,7 +103,8 @@ static int list_runs(struct catalog *c, const struct run_list *l, struct libscol
 
 		r = read_one(c, l->at[i].id, &rec);
 		if (r < 0) {
-			*ret_damaged += r != -ENOMEM;
+			u->foreign += r == -EPROTO;
+			u->damaged += r != -EPROTO && r != -ENOMEM;
 			r = r == -ENOMEM ? r : 0;
 		} else if (t) {
 			r = add_row(t, l->at[i].id, &rec);
@@ -110,6 +116,16 @@ static int list_runs(struct catalog *c, const struct run_list *l, struct libscol
 	return r;
 }
 
+static void tell_unshown(const struct unshown *u)
+{
+	if (u->foreign)
+		fprintf(stderr, "%zu of another version of ktstr, not shown\n", u->foreign);
+	if (u->damaged)
+		fprintf(stderr, "%zu damaged, not shown\n", u->damaged);
+	if (u->foreign || u->damaged)
+		fputs("ktstr kernel gc removes old ones\n", stderr);
+}
+
 static int show_list(struct catalog *c, bool json, struct buf *b, struct err *e)
 {
 	static const struct table_column columns[] = {
@@ -118,25 +134,24 @@ static int show_list(struct catalog *c, bool json, struct buf *b, struct err *e)
 	};
 	SCOPED(run_list_fini) struct run_list l = { 0 };
 	SCOPED(table_destroy) struct libscols_table *t = json ? NULL : table_new(columns);
-	size_t damaged = 0;
+	struct unshown u = { 0 };
 	int r = runs_list(c, &l, e);
 
 	if (r < 0)
 		return r;
 	buf_puts(b, json ? "{\"runs\": [" : "");
-	r = json || t ? list_runs(c, &l, t, b, &damaged) : -ENOMEM;
-	if (!r && t && l.nr > damaged)
+	r = json || t ? list_runs(c, &l, t, b, &u) : -ENOMEM;
+	if (!r && t && l.nr > u.damaged + u.foreign)
 		r = table_put(t, b);
 	if (r < 0)
 		return err_sys(e, r, "list of runs");
 	if (json)
-		buf_printf(b, "\n], \"damaged\": %zu}\n", damaged);
-	else if (l.nr == damaged)
+		buf_printf(b, "\n], \"damaged\": %zu, \"foreign\": %zu}\n", u.damaged, u.foreign);
+	else if (l.nr == u.damaged + u.foreign)
 		fprintf(stderr, "no runs in %s; ktstr test --time virtual records them\n",
 			catalog_dir(c));
-	if (damaged && !json)
-		fprintf(stderr, "%zu damaged, not shown; ktstr kernel gc removes old ones\n",
-			damaged);
+	if (!json)
+		tell_unshown(&u);
 	return 0;
 }
 

@@ -241,6 +241,7 @@ void guestcmd_record(const struct guestcmd *g, const struct session_source *sour
 	};
 	struct recorder rec = {
 		.cache_dir = catalog_dir(g->catalog),
+		.backend = g->spec.backend,
 		.vm = &g->spec.vm,
 		.source = source,
 		.scheduler = g->sched.path,

@@ -241,6 +241,7 @@ static int run_cell(const struct plan *p, const struct plan_cell *pc, const stru
 	cell_finish(p, pc, o, ret);
 	struct recorder rec = {
 		.cache_dir = o->cache_dir,
+		.backend = spec.backend,
 		.vm = &spec.vm,
 		.source = &source,
 		.file = pc->file->path,

@@ -3,18 +3,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "harness/fields.h"
 
-#define FORMAT 2
+#define FORMAT 3
 
 static const struct field machine_fields[] = {
 	FIELD(struct record_machine, ktstr),
 	FIELD(struct record_machine, emulator),
+	FIELD(struct record_machine, fingerprint),
 	NAMED(struct record_machine, arch, FIELD_ARCH),
 	FIELD(struct record_machine, topology),
 	FIELD(struct record_machine, memory_mib),
@@ -91,16 +91,12 @@ void run_record_fini(struct run_record *r)
 void run_record_id(const struct record_machine *m, char ret[RUN_ID_LEN + 1])
 {
 	SCOPED(buf_fini) struct buf text = { 0 };
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	struct sha256_ctx sha;
+	char hash[OBJECT_NAME_LEN + 1];
 
 	buf_printf(&text, "ktstr run %d ", FORMAT);
 	fields_put(&text, machine_fields, m);
-	sha256_init(&sha);
-	sha256_update(&sha, text.len, (const uint8_t *)buf_str(&text));
-	sha256_digest(&sha, sizeof(digest), digest);
-	for (size_t i = 0; i < RUN_ID_LEN / 2; i++)
-		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+	hash_bytes(buf_str(&text), text.len, hash);
+	snprintf(ret, RUN_ID_LEN + 1, "%.*s", RUN_ID_LEN, hash);
 }
 
 /* ---- JSON ---- */
@@ -143,6 +139,8 @@ static int check(struct run_record *r, const json_t *o, struct err *e)
 		return err_set(e, -EBADMSG, "kernel is no SHA-256");
 	if (!object_name_is_good(r->machine.archive))
 		return err_set(e, -EBADMSG, "archive is no SHA-256");
+	if (!object_name_is_good(r->machine.fingerprint))
+		return err_set(e, -EBADMSG, "fingerprint is no SHA-256");
 	if (*r->machine.base && !object_name_is_good(r->machine.base))
 		return err_set(e, -EBADMSG, "base is no SHA-256");
 	if (topo_parse(r->machine.topology, &topo, NULL) < 0)

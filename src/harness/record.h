@@ -24,8 +24,9 @@ struct err;
 
 /* All that decides what the guest does, and nothing else: the id is a hash of this. */
 struct record_machine {
-	char ktstr[32];	   /* version of the program: the rest of QEMU's arguments */
+	char ktstr[32];	   /* version of the program */
 	char emulator[64]; /* as it says: "QEMU 10.0.2 (Debian 1:10.0.2+ds-2)" */
+	char fingerprint[OBJECT_NAME_LEN + 1]; /* see machine_fingerprint() */
 	enum arch arch;
 	char topology[TOPO_TEXT_MAX];
 	uint32_t memory_mib;

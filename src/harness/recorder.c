@@ -14,6 +14,7 @@
 #include "catalog/catalog.h"
 #include "harness/events.h"
 #include "harness/session.h"
+#include "harness/snapshot.h"
 #include "vm/vm.h"
 
 /* Copies whose failures show at the end. */
@@ -168,7 +169,11 @@ int recorder_store(const struct recorder *rec, struct cell_result *r, struct err
 		return err_set(e, -EILSEQ, "an argument is not UTF-8");
 	hash_program(rec->file, record.about.file_sha256);
 	hash_program(rec->scheduler, record.about.scheduler_sha256);
-	int err = catalog_open(rec->cache_dir, &c, e);
+	int err = machine_fingerprint(rec->backend, rec->vm,
+				      rec->source->base.size ? rec->source->size : 0,
+				      record.machine.fingerprint, e);
+	if (!err)
+		err = catalog_open(rec->cache_dir, &c, e);
 	if (!err)
 		err = put_objects(c, rec, &record, &lock, e);
 	if (err < 0)

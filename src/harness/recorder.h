@@ -12,6 +12,7 @@ struct vm_config;
 
 struct recorder {
 	const char *cache_dir;
+	const struct vm_backend *backend;
 	const struct vm_config *vm;
 	const struct session_source *source;
 	const char *file, *scheduler; /* the programs that were packed, NULL = none */

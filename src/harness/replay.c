@@ -180,6 +180,44 @@ static int check_base(struct replay *r, struct catalog *c, struct words *w)
 	return err < 0 ? say(w, "the archive of its snapshot: %s", e.text) : 0;
 }
 
+/* As recorded; without its kernel. */
+static struct vm_config machine_of(const struct replay *r)
+{
+	const struct record_machine *m = &r->record.machine;
+
+	return (struct vm_config){
+		.arch = m->arch,
+		.topo = r->topo,
+		.memory_bytes = (uint64_t)m->memory_mib << 20,
+		.initrd_fd = -1,
+		.cmdline = m->cmdline,
+		.verbose = m->verbose,
+		.seed = m->seed,
+		.accel = VM_ACCEL_TCG,
+		.time = VM_TIME_VIRTUAL,
+		.pace = { m->rate_shift, m->turn_us },
+	};
+}
+
+/* A ktstr that is under development changes without its version. */
+static int check_fingerprint(const struct replay *r, struct words *w, size_t *ret_versions)
+{
+	const struct record_machine *m = &r->record.machine;
+	const struct vm_config vm = machine_of(r);
+	char now[OBJECT_NAME_LEN + 1];
+	struct err e = { 0 };
+
+	if (r->source.fd < 0)
+		return 0; /* its archive is not there, which is said already */
+	if (machine_fingerprint(r->backend, &vm, *m->base ? r->source.size : 0, now, &e) < 0)
+		return say(w, "its machine: %s", e.text);
+	if (!strcmp(now, m->fingerprint))
+		return 0;
+	++*ret_versions;
+	return say(w, "this ktstr, %s too, makes another machine of it than the one that ran it",
+		   m->ktstr);
+}
+
 /* A version may be gone against; that there is no emulator at all may not. */
 static int check_versions(struct replay *r, struct words *w, size_t *ret_versions)
 {
@@ -199,7 +237,7 @@ static int check_versions(struct replay *r, struct words *w, size_t *ret_version
 		err = say(w, "the run was made by ktstr %s, this is ktstr %s", m->ktstr,
 			  KTSTR_VERSION);
 	}
-	return err;
+	return err || *ret_versions ? err : check_fingerprint(r, w, ret_versions);
 }
 
 int replay_check(struct replay *r, struct catalog *c, struct words *ret, struct err *e)
@@ -346,17 +384,8 @@ int replay_run(const struct replay *r, const struct session_spec *hooks, struct 
 
 	snprintf(kernel, sizeof(kernel), "/proc/self/fd/%d", r->kernel_fd);
 	spec.backend = r->backend;
-	spec.vm.arch = m->arch;
-	spec.vm.topo = r->topo;
-	spec.vm.memory_bytes = (uint64_t)m->memory_mib << 20;
+	spec.vm = machine_of(r);
 	spec.vm.kernel_path = kernel;
-	spec.vm.initrd_fd = -1;
-	spec.vm.cmdline = m->cmdline;
-	spec.vm.verbose = m->verbose;
-	spec.vm.seed = m->seed;
-	spec.vm.accel = VM_ACCEL_TCG;
-	spec.vm.time = VM_TIME_VIRTUAL;
-	spec.vm.pace = (struct pace){ m->rate_shift, m->turn_us };
 	spec.vm.freeze_at = r->stop.wanted ? r->record.outcome.schedule.stop_at : 0;
 	spec.vm.gdb_path = hooks->vm.gdb_path;
 	spec.again = &r->source;

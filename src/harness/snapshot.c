@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,11 +104,11 @@ static int take_base(struct snapshot *s, const struct snapshot_base *from, struc
 /* ---- which one ---- */
 
 /* The run's machine without what is the run's own. */
-static struct vm_config maker_of(const struct snapshot_wish *w)
+static struct vm_config maker_of(const struct vm_config *vm, uint64_t archive_bytes)
 {
-	struct vm_config m = *w->vm;
+	struct vm_config m = *vm;
 
-	m.parcel_bytes = parcel_for(w->archive_bytes);
+	m.parcel_bytes = parcel_for(archive_bytes);
 	m.seed = 0;
 	m.pace.turn_us = 0;
 	m.gdb_path = NULL;
@@ -120,12 +119,29 @@ static struct vm_config maker_of(const struct snapshot_wish *w)
 	return m;
 }
 
+int machine_fingerprint(const struct vm_backend *b, const struct vm_config *vm,
+			uint64_t archive_bytes, char ret[OBJECT_NAME_LEN + 1], struct err *e)
+{
+	SCOPED(buf_fini) struct buf text = { 0 };
+	struct vm_config maker = maker_of(vm, archive_bytes), runner = maker;
+
+	runner.seed = vm->seed;
+	runner.pace = vm->pace;
+	runner.to_save = false;
+	runner.parcel_bytes = 0;
+	int r = vm_fingerprint(b, &runner, &text, e);
+	if (!r && archive_bytes)
+		r = vm_fingerprint(b, &maker, &text, e);
+	if (r < 0 || text.bad)
+		return r < 0 ? r : err_sys(e, text.bad, "machine");
+	hash_bytes(text.at, text.len, ret);
+	return 0;
+}
+
 static int make_key(struct snapshot *s, const struct snapshot_wish *w, struct err *e)
 {
 	SCOPED(buf_fini) struct buf text = { 0 };
-	uint8_t digest[SHA256_DIGEST_SIZE];
 	char kernel[OBJECT_NAME_LEN + 1];
-	struct sha256_ctx sha;
 	int r = file_hash(s->catalog, w->vm->kernel_path, kernel, e);
 
 	if (r < 0)
@@ -135,11 +151,7 @@ static int make_key(struct snapshot *s, const struct snapshot_wish *w, struct er
 	r = vm_fingerprint(w->backend, &s->maker, &text, e);
 	if (r < 0 || text.bad)
 		return r < 0 ? r : err_sys(e, text.bad, "snapshot");
-	sha256_init(&sha);
-	sha256_update(&sha, text.len, (const uint8_t *)text.at);
-	sha256_digest(&sha, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(s->key + 2 * i, 3, "%02x", digest[i]);
+	hash_bytes(text.at, text.len, s->key);
 	return 0;
 }
 
@@ -221,7 +233,7 @@ int snapshot_find(struct snapshot *s, const struct snapshot_wish *w, struct err 
 		return 0;
 	}
 	s->patience = w->patience;
-	s->maker = maker_of(w);
+	s->maker = maker_of(w->vm, w->archive_bytes);
 	if (!vm_parcel_gpa(w->backend, &s->maker)) {
 		have_none(s, "the end of its memory is at a hole");
 		return 0;

@@ -64,6 +64,13 @@ struct snapshot_wish {
 };
 
 /*
+ * SHA-256 of all that this ktstr would tell the emulator of a run's machine, but for kernel and archive;
+ * @archive_bytes is of one that goes on from a snapshot, and 0 of one that boots.
+ */
+int machine_fingerprint(const struct vm_backend *b, const struct vm_config *vm,
+			uint64_t archive_bytes, char ret[OBJECT_NAME_LEN + 1], struct err *e);
+
+/*
  * Finds the snapshot for a run, or becomes the one that makes it. @s is SNAPSHOT_INIT. Where there
  * cannot be one the state is NONE, and why_not says why unless it is by nature.
  */

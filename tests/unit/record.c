@@ -18,6 +18,7 @@ static struct run_record sample(void)
 		.machine = {
 			.ktstr = "0.1.0",
 			.emulator = "QEMU 10.0.2",
+			.fingerprint = SHA_C,
 			.arch = ARCH_ARM64,
 			.topology = "1n2l2c1t",
 			.memory_mib = 272,
@@ -90,7 +91,7 @@ static void id_of(const struct run_record *r, char ret[RUN_ID_LEN + 1])
 
 TEST(the_id_depends_on_every_part_of_the_machine)
 {
-	char ids[16][RUN_ID_LEN + 1];
+	char ids[17][RUN_ID_LEN + 1];
 	size_t nr = 0;
 
 #define WITH(change) \
@@ -102,6 +103,7 @@ TEST(the_id_depends_on_every_part_of_the_machine)
 	WITH((void)0);
 	WITH(strcpy(r.machine.ktstr, "0.2.0"));
 	WITH(strcpy(r.machine.emulator, "QEMU 10.0.3"));
+	WITH(strcpy(r.machine.fingerprint, SHA_A));
 	WITH(r.machine.arch = ARCH_X86_64);
 	WITH(strcpy(r.machine.topology, "1n1l4c1t"));
 	WITH(r.machine.memory_mib++);
@@ -134,7 +136,7 @@ TEST(the_id_depends_on_nothing_else)
 	id_of(&r, other);
 	assert_string_equal(id, other);
 	/* written down: a record of today is found tomorrow */
-	assert_string_equal(id, "d423022bb6be");
+	assert_string_equal(id, "2ef4f52129bb");
 }
 
 static void refused_with(const char *from, const char *to, int code, const char *says)
@@ -158,14 +160,16 @@ static void refused_with(const char *from, const char *to, int code, const char 
 
 TEST(a_damaged_record_is_refused_by_name)
 {
-	refused_with("\"format\":2", "\"format\":1", -EPROTO, "format is 1, this ktstr knows 2");
-	refused_with("\"format\":2,", "", -EPROTO, "format");
+	refused_with("\"format\":3", "\"format\":2", -EPROTO, "format is 2, this ktstr knows 3");
+	refused_with("\"format\":3,", "", -EPROTO, "format");
 	refused_with("{", "{{", -EBADMSG, "line 1");
 	refused_with("\"memory_mib\":272", "\"memory_mib\":273", -EBADMSG,
 		     "that of its machine is");
 	refused_with("\"id\":", "\"xd\":", -EBADMSG, "its id is \"\"");
 	refused_with("\"kernel\":\"a", "\"kernel\":\"A", -EBADMSG, "kernel is no SHA-256");
 	refused_with("\"archive\":\"b", "\"archive\":\"/", -EBADMSG, "archive is no SHA-256");
+	refused_with("\"fingerprint\":\"c", "\"fingerprint\":\"", -EBADMSG,
+		     "fingerprint is no SHA-256");
 	refused_with("\"base\":\"c", "\"base\":\"/", -EBADMSG, "base is no SHA-256");
 	refused_with("1n2l2c1t", "1n2l2c0t", -EBADMSG, "topology");
 	refused_with("\"rate_shift\":1", "\"rate_shift\":7", -EBADMSG, "rate_shift");

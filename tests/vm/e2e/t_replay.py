@@ -41,7 +41,7 @@ def rewrite(cache, run, change):
     machine = re.search(r'"machine":\{(.*?)\},"about"', old, re.S).group(1)
     new = change(machine)
     assert new != machine, machine
-    id_ = hashlib.sha256(("ktstr run 2 " + new).encode()).hexdigest()[:12]
+    id_ = hashlib.sha256(f"ktstr run {json.loads(old)['format']} {new}".encode()).hexdigest()[:12]
     shutil.copytree(folder, os.path.join(cache, "runs", id_))
     with open(os.path.join(cache, "runs", id_, "record.json"), "w") as f:
         f.write(old.replace(machine, new).replace(f'"id":"{run}"', f'"id":"{id_}"'))
@@ -107,6 +107,8 @@ def what_is_gone_or_different_is_said_before_anything_starts(box):
     assert len(text(d.err).splitlines()) == 2 and not d.out, d
     older = rewrite(cache, run, lambda m: m.replace('"ktstr":"', '"ktstr":"0.0.1-'))
     box.run("replay", older).expect(3, "the run was made by ktstr 0.0.1-")
+    changed = rewrite(cache, run, lambda m: m.replace(machine["fingerprint"], "0" * 64))
+    box.run("replay", changed).expect(3, "this ktstr, ", " too, makes another machine of it", "--force")
     # the same bytes under the same name are put back by hand
     kernel = os.path.join(cache, "objects", machine["kernel"])
     os.rename(kernel, kernel + ".away")
