@@ -11,7 +11,7 @@ UNIT = ["base", "link", "machine_topology", "machine_fdt", "image_kernel", "imag
         "vm_probe", "vm_qemu"]
 REAL = ["kvm_real", "steal_real", "backend_real"]  # tests made for the lab
 PROGRAMS = ["ktstr", "schedulers/scx_ktstr", "tests/vm/shape", "bench/bench-trivial", "tests/unit/fake-qemu",
-            *(f"tests/lab/{p}" for p in ["lab-init", "guest_probe", "backend_bench", "ktstr_no_pvtime", "ktstr_all_devices", "kvm_real_asan", *REAL]),
+            *(f"tests/lab/{p}" for p in ["lab-init", "off", "guest_probe", "backend_bench", "boot_bench", "ktstr_no_pvtime", "ktstr_all_devices", "kvm_real_asan", *REAL]),
             *(f"examples/{e}" for e in EXAMPLES), *(f"tests/unit/unit-{u}" for u in UNIT)]
 NOT_BY_DEFAULT = ["short"]  # "cells" has it all
 
