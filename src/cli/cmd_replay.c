@@ -33,7 +33,8 @@ static const struct opt replay_opts[] = {
 		    "one of their own."),
 	OPT(struct replay_args, gdb, "with --stop-at: let a gdb look at the frozen guest",
 	    .more = "Prints the command that starts one, and goes on when Enter is pressed or "
-		    "standard input ends."),
+		    "standard input ends. The guest stays frozen when that gdb quits; it goes on "
+		    "unwatched if it is told to (continue, detach)."),
 	OPT(struct replay_args, list, "show the runs there are records of", 'l'),
 	OPT(struct replay_args, json, "JSON instead of text"),
 	OPT(struct replay_args, force, "go on although QEMU or ktstr is of another version"),
@@ -214,6 +215,12 @@ static void put_frozen(const struct course *c, uint32_t cpu, struct buf *b)
 	buf_puts(b, "}\n");
 }
 
+/*
+ * A gdb that quits detaches, and QEMU's stub lets the guest go on then, with nobody to serve it: in
+ * virtual time it would be days older at Enter. One that hangs up leaves it as it is.
+ */
+#define GDB_HANGS_UP "python gdb.events.gdb_exiting.connect(lambda e: gdb.execute(\"disconnect\"))"
+
 /* A kernel that is an ELF file may have symbols; an Image of arm64 has none, and gdb has to be told. */
 static void put_gdb_command(const struct course *c, uint32_t cpu, struct buf *b)
 {
@@ -226,7 +233,8 @@ static void put_gdb_command(const struct course *c, uint32_t cpu, struct buf *b)
 		buf_printf(b, "%s/objects/%s ", c->cache, m->kernel);
 	else if (m->arch == ARCH_ARM64)
 		buf_puts(b, "-ex 'set architecture aarch64' ");
-	buf_printf(b, "-ex 'target remote %s' -ex 'thread %u'\n", c->gdb_path, cpu + 1);
+	buf_printf(b, "-ex 'target remote %s' -ex '%s' -ex 'thread %u'\n", c->gdb_path,
+		   GDB_HANGS_UP, cpu + 1);
 }
 
 static int wait_for_user(struct course *c, struct err *e)
