@@ -16,7 +16,7 @@ struct patience;
  */
 int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
 	      const struct catalog_progress *p, int *ret, struct err *e);
-/* The same, for @how. */
+/* The same; what is waited for is told, and the wait ended (-EINTR), as @how says. */
 int lock_take_patiently(const struct patience *how, const char *path, int op, uint64_t wait_ns,
 			const char *what, int *ret, struct err *e);
 /* "pid 12 (ktstr test ...)", for a lock that could not be had. */

@@ -39,6 +39,7 @@ bool object_name_is_good(const char *name);
 int file_hash(struct catalog *c, const char *path, char ret[OBJECT_NAME_LEN + 1], struct err *e);
 /* SHA-256 of the first @size bytes, hex; does not move the file's position. */
 int hash_fd(int fd, uint64_t size, char ret[OBJECT_NAME_LEN + 1]);
+/* The same of bytes in memory. */
 void hash_bytes(const void *data, size_t len, char ret[OBJECT_NAME_LEN + 1]);
 
 #endif

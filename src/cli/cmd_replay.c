@@ -352,6 +352,8 @@ static void put_comparison(const struct replay *r, const struct cell_result *res
 
 static int exit_code(const struct cell_result *res, const struct replay_outcome *o)
 {
+	if (o->cut_short)
+		return EXIT_INCONCLUSIVE;
 	if (!o->same)
 		return EXIT_FAILED;
 	if (res->verdict == VERDICT_FAIL)
@@ -488,7 +490,8 @@ static const struct cmd_example replay_examples[] = {
 static const struct cmd_exit replay_exits[] = {
 	{ EXIT_PASSED, "the same as was recorded, and that was a pass" },
 	{ EXIT_FAILED, "the same, and that was a failure; or not the same" },
-	{ EXIT_INCONCLUSIVE, "the same, and that could not be judged" },
+	{ EXIT_INCONCLUSIVE,
+	  "the same, and that could not be judged; or nothing to compare after a stop" },
 	{ EXIT_CANNOT_RUN,
 	  "could not run: something is missing or of another version; a line for each" },
 	{ EXIT_INTERRUPTED, "interrupted" },

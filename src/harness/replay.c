@@ -431,6 +431,9 @@ struct replay_outcome replay_compare(const struct replay *r, const struct cell_r
 		}
 		/* the verdict belongs to the rest, too */
 		o.same = (o.same_verdict || o.until_stop) && o.diff.verdict == EVENTS_SAME;
+	} else if (r->stop.wanted) {
+		/* only a run with a schedule can be stopped, and a stop does not take it away */
+		o.cut_short = true;
 	} else {
 		/* the guest's last sign of life: a panic, say, has to come at the same nanosecond */
 		o.same = o.same_verdict && was->schedule.have == now->schedule.have &&
@@ -481,7 +484,10 @@ void replay_tell(const struct replay *r, const struct cell_result *now,
 	const struct record_outcome *was = &r->record.outcome;
 	struct events a = recorded_events(r), b = events_of(now);
 
-	if (!o->by_schedule) {
+	if (o->cut_short) {
+		buf_printf(out, "it was stopped, and came to no end after that (%s): not compared",
+			   now->schedule.why_not);
+	} else if (!o->by_schedule) {
 		tell_ends(was, now, o->same, out);
 	} else if (o->diff.verdict == EVENTS_SAME && o->until_stop) {
 		tell_stop(r, a.nr, out);

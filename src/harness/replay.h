@@ -67,6 +67,7 @@ struct replay_outcome {
 	bool same;	  /* as far as can be told */
 	bool by_schedule; /* there are two schedules to compare */
 	bool same_verdict;
+	bool cut_short;	 /* after its stop it came to no end that could be compared */
 	bool until_stop; /* only what was before the stop counts: it differs later */
 	struct events_diff diff;
 };

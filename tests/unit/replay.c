@@ -242,6 +242,26 @@ TEST(before_a_stop_beyond_the_kept_events_these_count)
 	assert_false(d.o.same);
 }
 
+/* What is cut short after a stop, by a host that was too busy or by who used the gdb, did not differ. */
+TEST(a_stopped_run_without_an_end_is_not_another_one)
+{
+	SCOPED(compared_fini) struct compared stopped = two_runs();
+	SCOPED(compared_fini) struct compared plain = two_runs();
+
+	stops_at(&stopped, 5);
+	stopped.now.schedule = plain.now.schedule =
+		(struct schedule_digest){ .why_not = "the guest ended before it could tell" };
+	stopped.now.verdict = plain.now.verdict = VERDICT_FAIL;
+	stopped.now.cause = plain.now.cause = CAUSE_TIMEOUT;
+	assert_string_equal(told(&stopped),
+			    "it was stopped, and came to no end after that (the guest ended before "
+			    "it could tell): not compared; the verdict was pass (none), now it is "
+			    "fail (timeout)");
+	assert_true(stopped.o.cut_short && !stopped.o.same);
+	assert_non_null(strstr(told(&plain), "another run: "));
+	assert_false(plain.o.cut_short || plain.o.same);
+}
+
 TEST(another_verdict_is_another_run)
 {
 	SCOPED(compared_fini) struct compared c = two_runs();
