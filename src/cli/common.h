@@ -45,7 +45,7 @@ int common_slow(uint32_t *ret, struct err *e);
 			    "the " \
 			    "sooner a busy vCPU sees what another one did, and the longer it " \
 			    "takes. " \
-			    "0: until the next timer.")
+			    "0: until the next timer, at most 10 ms.")
 
 /*
  * Rows for an opts table whose args struct has a struct common_host of this name: which host CPUs.

@@ -175,7 +175,7 @@ struct cell_result {
 	char backend[16], accel[16], emulator[64];
 	bool virtual_time;  /* times but total, image and setup are the guest's */
 	uint32_t rate_mips; /* of virtual time: million instructions per second, of all vCPUs */
-	uint32_t turn_us;   /* 0 = until the next timer */
+	uint32_t turn_us;   /* 0 = until the next timer; vm/pace.h */
 	uint64_t end_ns;    /* virtual time of the last sign of life */
 	struct host_share host;
 	char release[64];	/* uname -r as the guest said */

@@ -7,8 +7,8 @@
 /*
  * Up to @vcpus, in rising order; the last row is for all larger machines. When all vCPUs are busy each
  * has its part of the rate; 30 to 60 MIPS make the tick (4 ms) cost 4 to 8 % of it, and a higher rate only
- * makes the host execute more for the same test. Turns need no timer of ours: workers that spin say so
- * (author/worker.c), which ends their turn.
+ * makes the host execute more for the same test. Turns need no short timer of ours: workers that spin
+ * say so (author/worker.c), which ends their turn.
  */
 static const struct {
 	uint32_t vcpus;
@@ -51,6 +51,8 @@ uint32_t pace_turn(const struct pace *p, uint64_t seed)
 {
 	uint32_t range = p->turn_us / 4;
 
+	if (!p->turn_us)
+		return PACE_TURN_MAX_US;
 	/* The upper half of a product depends on all bits of the seed. */
 	uint64_t mixed = (seed + 1) * 0x9e3779b97f4a7c15u;
 	return p->turn_us - p->turn_us / 8 + (uint32_t)((mixed >> 32) % (range + 1));

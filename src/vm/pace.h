@@ -6,7 +6,8 @@
  * with every instruction of any of them, and jumps to the next timer when all of them sleep. A turn of
  * a vCPU ends when it sleeps, or at the next timer of the machine, divided among the vCPUs; a timer of
  * ours that does nothing else bounds that by @turn_us / vCPUs. Short turns make wake-ups between busy
- * vCPUs prompt, and cost host time.
+ * vCPUs prompt, and cost host time. Every machine has that timer, with the longest turn at least: it also
+ * bounds the jumps, and the next of a PC's own timers may be that of its clock at midnight.
  */
 #ifndef VM_PACE_H
 #define VM_PACE_H
@@ -19,7 +20,7 @@
 
 struct pace {
 	uint32_t rate_shift;
-	uint32_t turn_us; /* 0 = no timer of ours */
+	uint32_t turn_us; /* 0 = the longest, for every seed */
 };
 
 /* What the user asked for; the rest is chosen. */
@@ -33,7 +34,7 @@ struct pace pace_choose(uint32_t vcpus, const struct pace_wish *wish);
 /* Million instructions per virtual second, rounded down, and back: -EINVAL unless it is one of those. */
 uint32_t pace_rate(const struct pace *p);
 int pace_parse_rate(uint32_t mips, uint32_t *ret_shift);
-/* The turn length a seed gives: up to an eighth shorter or longer. 0 stays 0. */
+/* The turn length a seed gives: up to an eighth shorter or longer; PACE_TURN_MAX_US if none is wished. */
 uint32_t pace_turn(const struct pace *p, uint64_t seed);
 
 #endif

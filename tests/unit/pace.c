@@ -24,7 +24,7 @@ TEST(larger_machines_get_a_higher_rate)
 	}
 }
 
-/* 0 is a wish, too: the highest rate, no timer of ours. */
+/* 0 is a wish, too: the highest rate, the longest turn. */
 TEST(what_is_wished_for_is_taken_and_only_that)
 {
 	struct pace_wish w = { .have_rate = true, .pace = { .rate_shift = 0, .turn_us = 77 } };
@@ -97,12 +97,13 @@ TEST(equal_seeds_give_equal_turns_and_any_bit_of_one_matters)
 		}
 }
 
-TEST(no_turns_stay_no_turns)
+/* Nobody asked for turns: the timer is there all the same, or the clock could jump to midnight. */
+TEST(without_a_wish_it_is_the_longest_turn_for_every_seed)
 {
 	const struct pace p = { .turn_us = 0 };
 
 	for (uint64_t seed = 0; seed < 1000; seed++)
-		assert_int_equal(pace_turn(&p, seed * 0x123456789abcdefu), 0);
+		assert_int_equal(pace_turn(&p, seed * 0x123456789abcdefu), PACE_TURN_MAX_US);
 }
 
 UNIT_MAIN(NULL, NULL)

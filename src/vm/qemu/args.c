@@ -263,14 +263,11 @@ static void add_kernel(const struct qemu_shape *s, struct arglist *a)
 /* A network hub that nobody is on, and a filter in it that looks every so often whether to send. */
 static void add_turns(const struct qemu_shape *s, struct arglist *a)
 {
-	uint32_t turn_us = pace_turn(&s->pace, s->seed);
-
-	if (!turn_us)
-		return;
 	arglist_add(a, "-netdev");
 	arglist_add(a, "hubport,id=turns,hubid=0");
 	arglist_add(a, "-object");
-	arglist_add(a, "filter-buffer,id=turn,netdev=turns,interval=%u", turn_us);
+	arglist_add(a, "filter-buffer,id=turn,netdev=turns,interval=%u",
+		    pace_turn(&s->pace, s->seed));
 }
 
 /* Nothing here may depend on the host, or on how long it takes. */

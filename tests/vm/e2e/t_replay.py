@@ -3,6 +3,7 @@
 import hashlib, json, os, re, shlex, shutil, signal, subprocess
 
 from harness import Skip, case, text
+from starve import Starve
 
 SHORT = ("--time", "virtual", "--seed", "7", "--duration", "500ms")
 
@@ -227,6 +228,24 @@ def a_replay_is_the_same_run_up_to_where_it_is_stopped(box):
     box.run("replay", "last", "--stop-at", "1h").expect(3, "its schedule ends at")
     box.run("replay", "last", "--stop-at", "event:x").expect(3, "neither a time")
     box.run("replay", "last", "--gdb").expect(3, "--gdb needs --stop-at")
+
+
+@case(limit=240)
+def a_starved_emulator_makes_the_same_run_and_stops_it_without_moving_its_clock(box):
+    """What a very busy host does now and then to QEMU's main loop. A stop of it once put guests a day ahead."""
+    own_cache(box)
+    end = record(box, "-s", "eevdf")["end_ns"]
+    try:
+        with Starve() as s:
+            box.run("replay", "last").expect(0, "same schedule: ")
+            whole = s.held
+            for event in "event:50", "event:100", "event:300":
+                d = box.run("replay", "last", "--stop-at", event, "--json").expect(0)
+                after, = d.cells()
+                assert replayed(d)["same"] and after["verdict"] == "pass" and after["end_ns"] < end + 1e9, d
+    except PermissionError as e:
+        raise Skip(str(e))
+    assert whole > 10 and s.held > whole + 30, (whole, s.held)
 
 
 def gdb_command(p):
