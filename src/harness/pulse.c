@@ -15,7 +15,6 @@ static void advance(struct pulse *p, uint64_t guest_ns, uint64_t now)
 		return;
 	p->guest_ns = guest_ns;
 	p->moved_at = now;
-	p->stood = false;
 }
 
 void pulse_rest(struct pulse *p, uint64_t now)
@@ -23,7 +22,6 @@ void pulse_rest(struct pulse *p, uint64_t now)
 	p->moved_at = now;
 	p->look_at = now + PULSE_LOOK_NS;
 	p->looked_at = 0;
-	p->stood = false;
 }
 
 void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
@@ -34,33 +32,31 @@ void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
 	p->look_at = now + PULSE_LOOK_NS;
 }
 
-bool pulse_look(struct pulse *p, uint64_t run_ns, uint64_t wait_ns, uint64_t now)
+static void let_it_work(struct pulse *p)
+{
+	p->ask_run_ns = p->used.run_ns + PULSE_WORK_NS;
+	p->ask_jumps_ns = p->used.jumps_ns + PULSE_JUMPS_NS;
+}
+
+bool pulse_look(struct pulse *p, const struct pulse_use *used, uint64_t now)
 {
 	/* A look before the last news says nothing about the silence since. */
-	bool first = p->looked_at <= p->moved_at;
-	uint64_t used = run_ns - p->run_ns + (wait_ns - p->wait_ns);
+	bool first = p->looked_at < p->moved_at;
+	uint64_t more = used->run_ns - p->used.run_ns + (used->wait_ns - p->used.wait_ns);
+	bool idle = !first && more < (now - p->looked_at) / IDLE_SHARE;
 
-	p->idle = !first && used < (now - p->looked_at) / IDLE_SHARE;
-	if (first)
-		p->ask_run_ns = run_ns + PULSE_WORK_NS;
+	p->used = *used;
 	p->looked_at = now;
-	p->run_ns = run_ns;
-	p->wait_ns = wait_ns;
 	p->look_at = now + PULSE_LOOK_NS;
-	return p->idle || run_ns >= p->ask_run_ns;
+	if (first)
+		let_it_work(p);
+	return idle || used->run_ns >= p->ask_run_ns || used->jumps_ns >= p->ask_jumps_ns;
 }
 
 enum pulse_state pulse_read(struct pulse *p, uint64_t guest_ns, uint64_t now)
 {
-	bool moved = guest_ns > p->guest_ns, stood = p->stood;
-
 	advance(p, guest_ns, now);
-	p->ask_run_ns = p->run_ns + PULSE_WORK_NS;
-	if (moved)
-		return PULSE_BEATS;
-	/* Once may be an emulator that was stopped for a while and goes on. */
-	p->stood = p->idle;
-	if (stood && p->idle)
-		return PULSE_ASLEEP;
+	p->looked_at = now; /* the look that led to it is one since these news */
+	let_it_work(p);
 	return now - p->moved_at >= PULSE_HUNG_NS ? PULSE_HUNG : PULSE_BEATS;
 }

@@ -400,7 +400,7 @@ static uint64_t next_deadline(const struct session *s)
 }
 
 /* Is the guest's clock to be read? In virtual time one thread executes all vCPUs. */
-static bool look_at_thread(struct session *s, uint64_t now)
+static bool look_at_threads(struct session *s, uint64_t now)
 {
 	struct vm_stats st = { .nr_vcpus = 0 };
 
@@ -408,7 +408,8 @@ static bool look_at_thread(struct session *s, uint64_t now)
 		s->pulse.look_at = now + PULSE_LOOK_NS;
 		return true;
 	}
-	return pulse_look(&s->pulse, st.vcpu[0].run_ns, st.vcpu[0].wait_ns, now) || s->unread;
+	const struct pulse_use used = { st.vcpu[0].run_ns, st.vcpu[0].wait_ns, st.loop.run_ns };
+	return pulse_look(&s->pulse, &used, now) || s->unread;
 }
 
 static void read_clock(struct session *s)
@@ -426,18 +427,10 @@ static void read_clock(struct session *s)
 	}
 	/* Who talks faster than is read has been listened to since the last time. */
 	s->unread = !s->unread;
-	switch (pulse_read(&s->pulse, guest_ns, now_ns())) {
-	case PULSE_BEATS:
+	if (pulse_read(&s->pulse, guest_ns, now_ns()) == PULSE_BEATS)
 		return;
-	case PULSE_ASLEEP:
-		watch_give_up(&s->watch, CAUSE_GUEST_HANG,
-			      "the guest hangs: all its vCPUs sleep and nothing will wake them");
-		break;
-	case PULSE_HUNG:
-		watch_give_up(&s->watch, CAUSE_EMULATOR_HUNG,
-			      "the emulator hangs: virtual time does not pass any more");
-		break;
-	}
+	watch_give_up(&s->watch, CAUSE_EMULATOR_HUNG,
+		      "the emulator hangs: virtual time does not pass any more");
 	vm_kill(s->vm);
 }
 
@@ -450,7 +443,7 @@ static uint64_t watch_time(struct session *s, uint64_t now)
 	if (!in_virtual_time(s))
 		return now;
 	pulse_news(&s->pulse, s->watch.clock, now);
-	if (now >= s->pulse.look_at && s->watch.phase != WATCH_OVER && look_at_thread(s, now))
+	if (now >= s->pulse.look_at && s->watch.phase != WATCH_OVER && look_at_threads(s, now))
 		read_clock(s);
 	return s->unread ? s->watch.clock : s->pulse.guest_ns;
 }

@@ -134,6 +134,7 @@ struct vm_stats {
 	uint64_t rss_bytes; /* of the backend process, without guest memory */
 	uint32_t nr_vcpus;  /* of vcpu[] */
 	struct vm_vcpu_time vcpu[TOPO_MAX_CPUS];
+	struct vm_vcpu_time loop; /* of an emulator's thread for devices and timers; else zero */
 };
 
 /* A counter of the hypervisor, over all vCPUs. */

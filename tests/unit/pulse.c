@@ -7,6 +7,13 @@
 #define START (1000 * SEC) /* of the host's clock */
 #define LOOK PULSE_LOOK_NS
 #define WORK PULSE_WORK_NS
+#define JUMPS PULSE_JUMPS_NS
+
+/* The thread of the vCPUs has run so long. */
+static bool ran(struct pulse *p, uint64_t run_ns, uint64_t now)
+{
+	return pulse_look(p, &(struct pulse_use){ .run_ns = run_ns }, now);
+}
 
 TEST(a_guest_that_tells_its_time_is_left_alone)
 {
@@ -41,17 +48,17 @@ TEST(a_guest_that_works_is_not_asked_before_it_has_worked_for_long)
 	struct pulse p;
 
 	pulse_init(&p, now);
-	assert_false(pulse_look(&p, run, 0, now += LOOK));
+	assert_false(ran(&p, run, now += LOOK));
 	while (run + LOOK / 10 < 3 * SEC + WORK) {
-		assert_false(pulse_look(&p, run += LOOK / 10, 0, now += LOOK));
+		assert_false(ran(&p, run += LOOK / 10, now += LOOK));
 		assert_int_equal(p.look_at, now + LOOK);
 	}
-	assert_true(pulse_look(&p, run += LOOK / 10, 0, now += LOOK));
+	assert_true(ran(&p, run += LOOK / 10, now += LOOK));
 	assert_int_equal(pulse_read(&p, 40 * SEC, now), PULSE_BEATS);
 	assert_int_equal(p.guest_ns, 40 * SEC);
 	/* and then for as long again */
-	assert_false(pulse_look(&p, run + WORK - 1, 0, now += LOOK));
-	assert_true(pulse_look(&p, run + WORK, 0, now += LOOK));
+	assert_false(ran(&p, run + WORK - 1, now += LOOK));
+	assert_true(ran(&p, run + WORK + LOOK / 2, now += LOOK));
 }
 
 TEST(news_give_it_all_the_time_again)
@@ -59,44 +66,50 @@ TEST(news_give_it_all_the_time_again)
 	struct pulse p;
 
 	pulse_init(&p, START);
-	assert_false(pulse_look(&p, 0, 0, START + LOOK));
-	assert_false(pulse_look(&p, WORK - 1, 0, START + 2 * LOOK));
+	assert_false(ran(&p, 0, START + LOOK));
+	assert_false(ran(&p, WORK - 1, START + 2 * LOOK));
 	pulse_news(&p, 5 * SEC, START + 2 * LOOK + 1);
-	assert_false(pulse_look(&p, WORK, 0, START + 3 * LOOK));
-	assert_false(pulse_look(&p, 2 * WORK - 1, 0, START + 4 * LOOK));
-	assert_true(pulse_look(&p, 2 * WORK, 0, START + 5 * LOOK));
+	assert_false(ran(&p, WORK, START + 3 * LOOK));
+	assert_false(ran(&p, 2 * WORK - 1, START + 4 * LOOK));
+	assert_true(ran(&p, 2 * WORK, START + 5 * LOOK));
 }
 
-/* One look says what was used up to then, the second what was used meanwhile; the clock is read twice. */
-TEST(a_clock_that_stands_while_nothing_is_used_is_asleep)
+/* All vCPUs sleep, and the clock goes from timer to timer: some of that is done by their thread. */
+TEST(a_silent_guest_that_sleeps_is_asked_after_many_jumps)
 {
+	struct pulse_use u = { .run_ns = SEC, .jumps_ns = SEC };
+	uint64_t now = START;
+	struct pulse p;
+
+	pulse_init(&p, now);
+	assert_false(pulse_look(&p, &u, now += LOOK)); /* what was used before counts for nothing */
+	u.run_ns += LOOK / 3;
+	u.jumps_ns += JUMPS - 1;
+	assert_false(pulse_look(&p, &u, now += LOOK));
+	u.run_ns += LOOK / 3;
+	u.jumps_ns++;
+	assert_true(pulse_look(&p, &u, now += LOOK));
+	assert_int_equal(pulse_read(&p, 500 * SEC, now), PULSE_BEATS);
+	u.run_ns += LOOK / 3;
+	u.jumps_ns += JUMPS - 1;
+	assert_false(pulse_look(&p, &u, now += LOOK)); /* as many again */
+	u.run_ns += LOOK / 3;
+	u.jumps_ns++;
+	assert_true(pulse_look(&p, &u, now += LOOK));
+}
+
+/* It was stopped, or is busy with something else: two looks, the first says what was used before. */
+TEST(an_emulator_that_does_nothing_at_all_is_asked)
+{
+	const struct pulse_use u = { 7 * SEC, SEC, 2 * SEC };
 	struct pulse p;
 
 	pulse_init(&p, START);
 	pulse_news(&p, 5 * SEC + 1, START);
-	assert_false(pulse_look(&p, 7 * SEC, SEC, START + LOOK));
-	assert_true(pulse_look(&p, 7 * SEC, SEC, START + 2 * LOOK));
+	assert_false(pulse_look(&p, &u, START + LOOK));
+	assert_true(pulse_look(&p, &u, START + 2 * LOOK));
 	assert_int_equal(pulse_read(&p, 5 * SEC, START + 2 * LOOK), PULSE_BEATS);
-	assert_true(pulse_look(&p, 7 * SEC, SEC, START + 3 * LOOK));
-	assert_int_equal(pulse_read(&p, 5 * SEC, START + 3 * LOOK), PULSE_ASLEEP);
 	assert_int_equal(p.guest_ns, 5 * SEC + 1);
-}
-
-TEST(an_emulator_that_was_stopped_and_goes_on_is_not)
-{
-	struct pulse p;
-
-	pulse_init(&p, START);
-	assert_false(pulse_look(&p, 0, 0, START + LOOK));
-	assert_true(pulse_look(&p, 0, 0, START + 2 * LOOK));
-	assert_int_equal(pulse_read(&p, 0, START + 2 * LOOK), PULSE_BEATS);
-	assert_false(pulse_look(&p, LOOK / 2, 0, START + 3 * LOOK));
-	/* once more: the first time was another one */
-	assert_true(pulse_look(&p, LOOK / 2, 0, START + 4 * LOOK));
-	assert_int_equal(pulse_read(&p, 3 * SEC, START + 4 * LOOK), PULSE_BEATS);
-	assert_false(pulse_look(&p, LOOK / 2, 0, START + 5 * LOOK));
-	assert_true(pulse_look(&p, LOOK / 2, 0, START + 6 * LOOK));
-	assert_int_equal(pulse_read(&p, 3 * SEC, START + 6 * LOOK), PULSE_BEATS);
 }
 
 TEST(a_hundredth_of_the_time_is_work)
@@ -105,35 +118,41 @@ TEST(a_hundredth_of_the_time_is_work)
 		struct pulse p;
 
 		pulse_init(&p, START);
-		assert_false(pulse_look(&p, SEC, 0, START + LOOK));
-		assert_int_equal(pulse_look(&p, SEC + LOOK / 100 - less, 0, START + 2 * LOOK),
-				 less);
+		assert_false(ran(&p, SEC, START + LOOK));
+		assert_int_equal(ran(&p, SEC + LOOK / 100 - less, START + 2 * LOOK), less);
 	}
 }
 
-TEST(a_busy_emulator_whose_clock_stands_hangs_after_its_time)
+/* Busy or not. */
+TEST(an_emulator_whose_clock_stands_hangs_after_its_time)
 {
-	uint64_t run = 0, now = START;
-	enum pulse_state is = PULSE_BEATS;
-	struct pulse p;
+	for (uint64_t busy = 0; busy < 2; busy++) {
+		uint64_t run = 0, now = START;
+		enum pulse_state is = PULSE_BEATS;
+		struct pulse p;
 
-	pulse_init(&p, now);
-	for (; is == PULSE_BEATS; now += LOOK)
-		if (pulse_look(&p, run += LOOK, 0, now))
-			is = pulse_read(&p, 0, now);
-	assert_int_equal(is, PULSE_HUNG);
-	assert_true(now - START >= PULSE_HUNG_NS && now - START < PULSE_HUNG_NS + WORK + LOOK);
+		pulse_init(&p, now);
+		for (; is == PULSE_BEATS; now += LOOK)
+			if (ran(&p, run += busy * LOOK, now))
+				is = pulse_read(&p, 0, now);
+		assert_int_equal(is, PULSE_HUNG);
+		assert_true(now - START >= PULSE_HUNG_NS &&
+			    now - START < PULSE_HUNG_NS + WORK + LOOK);
+	}
 }
 
 /* Time waited for a CPU counts as used: a host that does not run it has stopped its clock. */
-TEST(a_starved_guest_is_not_asleep)
+TEST(a_starved_guest_does_something)
 {
-	uint64_t waited = 0, now = START;
+	struct pulse_use u = { 0 };
+	uint64_t now = START;
 	struct pulse p;
 
 	pulse_init(&p, now);
-	for (int i = 0; i < 500; i++)
-		assert_false(pulse_look(&p, 0, waited += LOOK, now += LOOK));
+	for (int i = 0; i < 500; i++) {
+		u.wait_ns += LOOK;
+		assert_false(pulse_look(&p, &u, now += LOOK));
+	}
 }
 
 /* We may be the ones that were starved. */
@@ -142,9 +161,9 @@ TEST(looks_that_come_late_are_judged_by_their_distance)
 	struct pulse p;
 
 	pulse_init(&p, START);
-	assert_false(pulse_look(&p, SEC, 0, START + 50 * SEC));
-	assert_false(pulse_look(&p, SEC + SEC / 2, 0, START + 99 * SEC));
-	assert_true(pulse_look(&p, SEC + SEC / 2, 0, START + 101 * SEC));
+	assert_false(ran(&p, SEC, START + 50 * SEC));
+	assert_false(ran(&p, SEC + SEC / 2, START + 99 * SEC));
+	assert_true(ran(&p, SEC + SEC / 2, START + 101 * SEC));
 }
 
 UNIT_MAIN(NULL, NULL)

@@ -238,10 +238,15 @@ int control_ask(struct qemu *q, enum qmp_cmd cmd, struct err *e)
 int control_clock(struct vm *vm, uint64_t *ret_ns, struct err *e)
 {
 	struct qemu *q = qemu_of(vm);
+	bool none_yet = q->shape.start == QEMU_RESUMES && !q->state_done; /* it is in the state */
 	int r = control_ask(q, qemu_board(q->shape.arch)->clock, e);
 
 	if (r < 0)
 		return r;
+	if (none_yet) {
+		*ret_ns = 0;
+		return 0;
+	}
 	/* Both clocks end before they are that far. */
 	if (q->qmp_seconds < QEMU_CLOCK_START || q->qmp_seconds - QEMU_CLOCK_START > UINT32_MAX)
 		return err_set(e, -EBADMSG, "QEMU: the time of the machine's clock is unreadable");

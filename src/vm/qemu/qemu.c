@@ -54,6 +54,7 @@ static void qemu_destroy(struct vm *vm)
 	ports_destroy(q);
 	for (size_t i = 0; i < TOPO_MAX_CPUS; i++)
 		close_fd(&q->sched_fd[i]);
+	close_fd(&q->loop_sched_fd);
 	if (q->ram)
 		munmap(q->ram, qemu_ram_bytes(&q->shape));
 	forget_their_fds(q);
@@ -81,7 +82,7 @@ static struct qemu *qemu_alloc(void)
 	if (!q)
 		return NULL;
 	q->vm.ops = &vm_backend_qemu;
-	q->pidfd = q->epoll = -1;
+	q->pidfd = q->epoll = q->loop_sched_fd = -1;
 	q->kernel_fd = q->initrd_fd = q->dtb_fd = q->ram_fd = q->state_fd = -1;
 	for (size_t i = 0; i < NR_PORTS; i++)
 		q->port[i].fd = q->port[i].theirs = -1;

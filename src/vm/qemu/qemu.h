@@ -105,6 +105,7 @@ struct qemu {
 	int32_t tid[TOPO_MAX_CPUS];  /* host threads of vCPUs */
 	uint32_t nr_tids, tids_id;   /* and the question about them */
 	int sched_fd[TOPO_MAX_CPUS]; /* their schedstat files, -1 = not open */
+	int loop_sched_fd;	     /* that of QEMU's main loop */
 	struct vm_stats stats;	     /* the last ones read */
 };
 

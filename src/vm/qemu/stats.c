@@ -25,6 +25,8 @@ int qemu_stats(struct vm *vm, struct vm_stats *ret, struct err *e)
 	q->stats.nr_vcpus = q->nr_tids;
 	for (uint32_t i = 0; i < q->nr_tids && !r; i++)
 		r = usage_of_thread(q->pid, q->tid[i], &q->sched_fd[i], &q->stats.vcpu[i]);
+	if (!r)
+		r = usage_of_thread(q->pid, q->pid, &q->loop_sched_fd, &q->stats.loop);
 	/* guest memory is shared (shmem), so this is QEMU's own */
 	if (!r && q->phase == PHASE_RUNNING)
 		r = usage_of_memory(q->pid, &q->stats.rss_bytes);

@@ -83,8 +83,8 @@ def a_guest_that_nothing_will_wake_is_named(box):
     with open(kernel, "wb") as f:
         f.write(kernels.tiny("arm64", "sleeps"))
     d = box.run("run", "--arch", "arm64", *VIRTUAL, "-k", kernel, "--", "true").expect(
-        125, "init was never reached: the guest hangs: all its vCPUs sleep and nothing will wake them; it printed")
-    assert d.seconds < 20, d
+        125, "no sign of init within ", "; it printed")
+    assert d.seconds < 20, d  # its half minute of sleep costs nothing
 
 
 @case()
