@@ -33,8 +33,10 @@ static const struct opt replay_opts[] = {
 		    "one of their own."),
 	OPT(struct replay_args, gdb, "with --stop-at: let a gdb look at the frozen guest",
 	    .more = "Prints the command that starts one, and goes on when Enter is pressed or "
-		    "standard input ends. The guest stays frozen when that gdb quits; it goes on "
-		    "unwatched if it is told to (continue, detach)."),
+		    "standard input ends. The guest stays frozen when that gdb quits. If gdb lets "
+		    "it go on (continue, detach) no time limit holds until then, and what became "
+		    "of "
+		    "it is told when it ends."),
 	OPT(struct replay_args, list, "show the runs there are records of", 'l'),
 	OPT(struct replay_args, json, "JSON instead of text"),
 	OPT(struct replay_args, force, "go on although QEMU or ktstr is of another version"),
@@ -216,10 +218,12 @@ static void put_frozen(const struct course *c, uint32_t cpu, struct buf *b)
 }
 
 /*
- * A gdb that quits detaches, and QEMU's stub lets the guest go on then, with nobody to serve it: in
- * virtual time it would be days older at Enter. One that hangs up leaves it as it is.
+ * A gdb that quits detaches, and QEMU's stub lets the guest go on then. One that hangs up leaves it as
+ * it is, unless it has let it go on to its end.
  */
-#define GDB_HANGS_UP "python gdb.events.gdb_exiting.connect(lambda e: gdb.execute(\"disconnect\"))"
+#define GDB_HANGS_UP \
+	"python gdb.events.gdb_exiting.connect(" \
+	"lambda e: gdb.selected_inferior().pid and gdb.execute(\"disconnect\"))"
 
 /* A kernel that is an ELF file may have symbols; an Image of arm64 has none, and gdb has to be told. */
 static void put_gdb_command(const struct course *c, uint32_t cpu, struct buf *b)
@@ -237,11 +241,12 @@ static void put_gdb_command(const struct course *c, uint32_t cpu, struct buf *b)
 		   GDB_HANGS_UP, cpu + 1);
 }
 
-static int wait_for_user(struct course *c, struct err *e)
+static int wait_for_user(struct course *c, int end_fd, struct err *e)
 {
 	struct pollfd fds[] = {
 		{ .fd = STDIN_FILENO, .events = POLLIN },
 		{ .fd = c->signals, .events = POLLIN },
+		{ .fd = end_fd, .events = POLLIN },
 	};
 	char line[256];
 
@@ -250,11 +255,15 @@ static int wait_for_user(struct course *c, struct err *e)
 			return err_sys(e, -errno, "waiting for Enter");
 	if (fds[1].revents)
 		return take_signal(c, NULL, c->signals, e);
+	if (fds[2].revents) {
+		fputs("the guest has ended\n", stderr);
+		return 0;
+	}
 	return read(STDIN_FILENO, line, sizeof(line)) < 0 ? err_sys(e, -errno, "standard input")
 							  : 0;
 }
 
-static int frozen(void *ctx, uint32_t cpu, struct err *e)
+static int frozen(void *ctx, uint32_t cpu, int end_fd, struct err *e)
 {
 	SCOPED(buf_fini) struct buf b = { 0 };
 	struct course *c = ctx;
@@ -270,7 +279,7 @@ static int frozen(void *ctx, uint32_t cpu, struct err *e)
 	if (!c->args->gdb)
 		return 0;
 	fputs("Enter goes on\n", stderr);
-	return wait_for_user(c, e);
+	return wait_for_user(c, end_fd, e);
 }
 
 /* Others must not come to the socket, so it is in a folder of ours. */

@@ -294,7 +294,7 @@ static int open_input(struct session *s, struct err *e)
 	return s->spec->on_ready ? s->spec->on_ready(s->spec->ctx, s, e) : 0;
 }
 
-static int pass_freeze(struct session *s, uint32_t cpu, struct err *e)
+static int pass_freeze(struct session *s, const struct vm_event *ev, struct err *e)
 {
 	int r = 0;
 
@@ -302,7 +302,7 @@ static int pass_freeze(struct session *s, uint32_t cpu, struct err *e)
 		r = change_machines(s, e);
 	} else {
 		if (s->spec->on_frozen)
-			r = s->spec->on_frozen(s->spec->ctx, cpu, e);
+			r = s->spec->on_frozen(s->spec->ctx, ev->cpu, ev->fd, e);
 		if (!r)
 			r = vm_resume(s->vm, e);
 	}
@@ -348,7 +348,7 @@ static int handle(struct session *s, const struct vm_event *ev, uint64_t now, st
 	case VM_EVENT_WATCHED:
 		return spec->on_input ? spec->on_input(spec->ctx, s, ev->fd, e) : 0;
 	case VM_EVENT_FROZEN:
-		return pass_freeze(s, ev->cpu, e);
+		return pass_freeze(s, ev, e);
 	case VM_EVENT_STOPPED:
 		watch_stopped(&s->watch, &ev->stop, now);
 		return 0;

@@ -47,8 +47,11 @@ struct session_spec {
 	void (*on_output)(void *ctx, enum watch_stream s, const void *data, size_t n);
 	void (*on_console)(void *ctx, const void *data, size_t n);
 	void (*on_tty)(void *ctx, const void *data, size_t n);
-	/* The machine is frozen (vm.freeze_at) and goes on when this returns; may be NULL. */
-	int (*on_frozen)(void *ctx, uint32_t cpu, struct err *e);
+	/*
+	 * The machine is frozen (vm.freeze_at) and goes on when this returns; may be NULL. @end_fd is
+	 * readable once it has ended: who has a gdb at it may let it go on there.
+	 */
+	int (*on_frozen)(void *ctx, uint32_t cpu, int end_fd, struct err *e);
 	/* A watched descriptor is ready: may send frames with session_send(). */
 	int (*on_input)(void *ctx, struct session *s, int fd, struct err *e);
 	/* The body has begun and takes input, or the link has taken all that was queued for it. */

@@ -110,7 +110,7 @@ struct vm_event {
 	enum vm_event_kind kind;
 	const void *data; /* CONSOLE, LINK, TTY: borrowed until the next call */
 	size_t len;
-	int fd;		     /* WATCHED */
+	int fd;		     /* WATCHED; FROZEN: readable once it has ended */
 	uint32_t cpu;	     /* FROZEN: the one that came there */
 	struct vm_stop stop; /* STOPPED */
 };

@@ -176,6 +176,6 @@ bool gdb_tell(struct qemu *q, struct vm_event *ret)
 	if (q->gdb.state != GDB_FROZEN || q->gdb.told)
 		return false;
 	q->gdb.told = true;
-	*ret = (struct vm_event){ .kind = VM_EVENT_FROZEN, .fd = -1, .cpu = q->gdb.cpu };
+	*ret = (struct vm_event){ .kind = VM_EVENT_FROZEN, .fd = q->pidfd, .cpu = q->gdb.cpu };
 	return true;
 }

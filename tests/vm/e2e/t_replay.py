@@ -276,6 +276,22 @@ def a_gdb_looks_at_the_frozen_guest(box):
 
 
 @case(limit=240)
+def a_gdb_may_let_the_guest_go_on_to_its_end(box):
+    own_cache(box)
+    if not shutil.which("gdb"):
+        raise Skip("gdb is not installed")
+    record(box, "-s", "eevdf")
+    p = box.start("replay", "last", "--stop-at", "event:100", "--gdb", stdin=subprocess.PIPE)
+    g = subprocess.run(["gdb", "-nx", "-batch", *shlex.split(gdb_command(p)), "-ex", "continue"],
+                       capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert "Exception" not in text(g.stderr), text(g.stderr)
+    p.wait(timeout=60)  # nobody presses Enter
+    out, err = p.communicate()
+    assert p.returncode == 0 and b"the guest has ended\n" in err, (out, err)
+    assert b"  PASS " in out and b"same schedule up to event 100" in out, (out, err)
+
+
+@case(limit=240)
 def an_interrupted_stop_leaves_nothing(box):
     own_cache(box)
     record(box, "-s", "eevdf")
