@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "base/lock_wait.h"
 #include "catalog/child.h"
 #include "catalog/lock.h"
 
@@ -242,12 +243,19 @@ static int make_root(struct catalog *c, struct apt *a, struct err *e)
 	return overwrite(c, status.s, &none, e);
 }
 
+static void say_wait(void *ctx, const char *what)
+{
+	progress_say(ctx, "waiting for %s", what);
+}
+
 int apt_open(struct catalog *c, const char *suite, enum arch arch, const struct catalog_progress *p,
 	     struct apt *ret, struct err *e)
 {
 	SCOPED(apt_fini) struct apt a = APT_NONE;
 	const char *debian = arch_names(arch)->debian;
 	struct path lock = cache_path(c, "/locks/debian-%s-%s.lock", suite, debian);
+	struct catalog_progress say = p ? *p : (struct catalog_progress){ 0 };
+	const struct patience how = { .on_wait = say_wait, .ctx = &say };
 	int r = cache_check_writable(c, e);
 
 	if (r < 0)
@@ -255,7 +263,7 @@ int apt_open(struct catalog *c, const char *suite, enum arch arch, const struct 
 	a.dir = cache_path(c, "/debian/%s-%s", suite, debian);
 	a.conf = path_format("%s/apt.conf", a.dir.s);
 	snprintf(a.label, sizeof(a.label), "debian %s (%s)", suite, debian);
-	r = lock_take(lock.s, LOCK_EX, ROOT_WAIT_NS, a.label, p, &a.lock_fd, e);
+	r = lock_take(lock.s, LOCK_EX, ROOT_WAIT_NS, a.label, &how, &a.lock_fd, e);
 	if (r == 0)
 		r = make_root(c, &a, e);
 	if (r == 0)

@@ -137,7 +137,7 @@ static void tell_wait(void *ctx)
 }
 
 static int lock_fd_take(int fd, int op, uint64_t wait_ns, const struct patience *how,
-			const char *what, const struct catalog_progress *p, struct err *e)
+			const char *what, struct err *e)
 {
 	char who[200];
 	struct wait_tale tale = { how, what, who };
@@ -149,7 +149,6 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, const struct patience 
 	lock_holders(fd, who, sizeof(who));
 	if (!wait_ns)
 		return err_set(e, -EBUSY, "%s: in use by %s", what, who);
-	progress_say(p, "%s: waiting for %s", what, who);
 	struct lock_wait w = { .deadline_ns = now_ns() + wait_ns,
 			       .cancel_fds = how->cancel_fds,
 			       .on_wait = tell_wait,
@@ -163,15 +162,17 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, const struct patience 
 	return r < 0 ? err_sys(e, r, "%s: lock", what) : 0;
 }
 
-static int take(const struct patience *how, const char *path, int op, uint64_t wait_ns,
-		const char *what, const struct catalog_progress *p, int *ret, struct err *e)
+int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
+	      const struct patience *how, int *ret, struct err *e)
 {
+	static const struct patience silent = { 0 };
+
 	for (;;) {
 		SCOPED(close_fd) int fd = open_lock(path);
 
 		if (fd < 0)
 			return err_sys(e, fd, "%s", path);
-		int r = lock_fd_take(fd, op, wait_ns, how, what, p, e);
+		int r = lock_fd_take(fd, op, wait_ns, how ? how : &silent, what, e);
 		if (r < 0)
 			return r;
 		if (still_named(fd, path)) {
@@ -179,16 +180,4 @@ static int take(const struct patience *how, const char *path, int op, uint64_t w
 			return 0;
 		}
 	}
-}
-
-int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
-	      const struct catalog_progress *p, int *ret, struct err *e)
-{
-	return take(&(struct patience){ 0 }, path, op, wait_ns, what, p, ret, e);
-}
-
-int lock_take_patiently(const struct patience *how, const char *path, int op, uint64_t wait_ns,
-			const char *what, int *ret, struct err *e)
-{
-	return take(how, path, op, wait_ns, what, NULL, ret, e);
 }

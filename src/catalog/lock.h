@@ -6,19 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct catalog_progress;
 struct err;
 struct patience;
 
 /*
- * @op is LOCK_SH or LOCK_EX. Waits up to @wait_ns (0: not at all) and tells @p whom for. *ret is a
- * descriptor above 2 whose closing unlocks. -EBUSY: @e names @what and who holds it.
+ * @op is LOCK_SH or LOCK_EX. Waits up to @wait_ns (0: not at all), as @how says (NULL: in silence). *ret
+ * is a descriptor above 2 whose closing unlocks. -EBUSY: @e names @what and who holds it.
  */
 int lock_take(const char *path, int op, uint64_t wait_ns, const char *what,
-	      const struct catalog_progress *p, int *ret, struct err *e);
-/* The same; what is waited for is told, and the wait ended (-EINTR), as @how says. */
-int lock_take_patiently(const struct patience *how, const char *path, int op, uint64_t wait_ns,
-			const char *what, int *ret, struct err *e);
+	      const struct patience *how, int *ret, struct err *e);
 /* "pid 12 (ktstr test ...)", for a lock that could not be had. */
 void lock_holders(int fd, char *buf, size_t cap);
 

@@ -156,7 +156,7 @@ int runs_gc(struct catalog *c, const struct runs_gc *how, uint64_t *bytes,
 	struct path lock = cache_path(c, "/locks/objects.lock");
 	SCOPED(close_fd) int fd = -1;
 	struct sweep s = { .c = c, .how = how, .p = p, .now = (uint64_t)time(NULL) };
-	int r = lock_take(lock.s, LOCK_EX, 0, "objects of the cache", p, &fd, e);
+	int r = lock_take(lock.s, LOCK_EX, 0, "objects of the cache", NULL, &fd, e);
 
 	if (r == -EBUSY) {
 		progress_say(p, "kept: runs and their objects, one is being recorded");

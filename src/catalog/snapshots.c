@@ -39,7 +39,7 @@ int snapshot_hold(struct catalog *c, const char *key, uint64_t wait_ns, const st
 	if (r < 0)
 		return r;
 	snprintf(what, sizeof(what), "snapshot %.12s", key);
-	return lock_take_patiently(how, lock.s, LOCK_EX, wait_ns, what, ret_lock, e);
+	return lock_take(lock.s, LOCK_EX, wait_ns, what, how, ret_lock, e);
 }
 
 int snapshot_open(struct catalog *c, const char *key, int *ret_fd, struct err *e)

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/io.h"
+#include "base/lock_wait.h"
 #include "catalog/lock.h"
 #include "catalog/tree.h"
 #include "catalog_util.h"
@@ -278,13 +279,13 @@ static void let_go(void *ctx, const char *text)
 	struct waiting *w = ctx;
 
 	snprintf(w->text, sizeof(w->text), "%s", text);
-	close_fd(&w->go[1]);
+	assert_int_equal(write_full(w->go[1], "x", 1), 0);
 }
 
 TEST(who_waits_for_a_lock_says_so_and_gets_it)
 {
 	struct waiting w = { .lock = path_format("%s/lock", new_dir().s) };
-	const struct catalog_progress p = { let_go, &w };
+	const struct patience how = { .on_wait = let_go, .ctx = &w };
 	SCOPED(close_fd) int fd = -1;
 	int told[2];
 	char byte;
@@ -294,10 +295,12 @@ TEST(who_waits_for_a_lock_says_so_and_gets_it)
 	w.told = told[1];
 	pid_t pid = start_child(hold_lock, &w);
 	assert_int_equal(read(told[0], &byte, 1), 1);
-	assert_int_equal(lock_take(w.lock.s, LOCK_EX, 60000000000, "the thing", &p, &fd, NULL), 0);
-	assert_non_null(strstr(w.text, "the thing: waiting for pid "));
+	assert_int_equal(lock_take(w.lock.s, LOCK_EX, 60000000000, "the thing", &how, &fd, NULL),
+			 0);
+	assert_non_null(strstr(w.text, "the thing, held by pid "));
 	assert_int_equal(wait_for(pid), 0);
 	close_fd(&w.go[0]);
+	close_fd(&w.go[1]);
 	close_fd(&told[0]);
 	close_fd(&told[1]);
 }
