@@ -260,11 +260,16 @@ static void add_kernel(const struct qemu_shape *s, struct arglist *a)
 	a->text.bad = a->text.bad ? a->text.bad : words.bad;
 }
 
-/* A network hub that nobody is on, and a filter in it that looks every so often whether to send. */
+/*
+ * Two network hubs, joined by a port of each, and a filter at one that looks every so often whether to
+ * send. QEMU complains of a port without a peer, and goes round in circles where both are of one hub.
+ */
 static void add_turns(const struct qemu_shape *s, struct arglist *a)
 {
 	arglist_add(a, "-netdev");
 	arglist_add(a, "hubport,id=turns,hubid=0");
+	arglist_add(a, "-netdev");
+	arglist_add(a, "hubport,id=peer,hubid=1,netdev=turns");
 	arglist_add(a, "-object");
 	arglist_add(a, "filter-buffer,id=turn,netdev=turns,interval=%u",
 		    pace_turn(&s->pace, s->seed));
