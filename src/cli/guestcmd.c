@@ -90,7 +90,6 @@ int guestcmd_add_command(struct guestcmd *g, const char *name, struct err *e)
 	if (r == -ENOMEM || (r < 0 && strchr(name, '/') && access(name, F_OK) == 0))
 		return err_set(e, r, "command %s: not a program for %s guests", name,
 			       arch_names(g->spec.vm.arch)->name);
-	snprintf(guest, sizeof(guest), "%s", name);
 	if (host) {
 		snprintf(guest, sizeof(guest), "%s/%s", GUEST_BIN_DIR, base_name(name));
 		r = add_include(g, host, guest, true, e);
@@ -99,7 +98,7 @@ int guestcmd_add_command(struct guestcmd *g, const char *name, struct err *e)
 	}
 	g->spec.image.includes = g->includes;
 	g->spec.image.nr_includes = g->nr_includes;
-	return job_list_add(&g->job.args, guest);
+	return job_list_add(&g->job.args, host ? guest : name);
 }
 
 /* ---- the parts ---- */
