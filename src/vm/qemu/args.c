@@ -284,7 +284,9 @@ static void add_virtual_time(const struct qemu_shape *s, struct arglist *a)
 
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&start, &tm));
 	arglist_add(a, "-icount");
-	arglist_add(a, "shift=%u,sleep=off,align=off", s->pace.rate_shift);
+	/* Who is typed to is not exact anyway, and sleeps with the host rather than race ahead of it. */
+	bool sleeps = s->fed && s->start != QEMU_BOOTS_TO_FREEZE;
+	arglist_add(a, "shift=%u,sleep=%s,align=off", s->pace.rate_shift, sleeps ? "on" : "off");
 	arglist_add(a, "-rtc");
 	arglist_add(a, "base=%s,clock=vm", text);
 	add_turns(s, a);

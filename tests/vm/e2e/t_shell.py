@@ -54,6 +54,19 @@ def a_shell_has_the_machine_and_the_terminal_and_ends_with_exit(box):
 
 
 @case()
+def a_shell_in_virtual_time_sleeps_with_the_host(box):
+    """Its clock counts instructions; it once jumped ahead while nobody typed: days passed in minutes."""
+    t = Terminal(box, "--time", "virtual")
+    t.expect(b"# ")
+    begun = time.monotonic()
+    t.type(b"sleep 3; echo slept=$((1 + 1))\r")
+    t.expect(b"slept=2")
+    assert time.monotonic() - begun > 1
+    t.type(b"exit\r")
+    assert t.wait() == 0
+
+
+@case()
 def control_a_x_ends_a_shell_at_once(box):
     t = Terminal(box)
     t.expect(b"# ")
