@@ -33,10 +33,9 @@ static const struct opt replay_opts[] = {
 		    "one of their own."),
 	OPT(struct replay_args, gdb, "with --stop-at: let a gdb look at the frozen guest",
 	    .more = "Prints the command that starts one, and goes on when Enter is pressed or "
-		    "standard input ends. The guest stays frozen when that gdb quits. If gdb lets "
-		    "it go on (continue, detach) no time limit holds until then, and what became "
-		    "of "
-		    "it is told when it ends."),
+		    "standard input ends. The guest stays frozen when that gdb quits. One that "
+		    "gdb lets go on (continue, detach) has no time limit; its end needs no "
+		    "Enter."),
 	OPT(struct replay_args, list, "show the runs there are records of", 'l'),
 	OPT(struct replay_args, json, "JSON instead of text"),
 	OPT(struct replay_args, force, "go on although QEMU or ktstr is of another version"),
