@@ -2,7 +2,8 @@
 """Snapshots: guests in virtual time resume a machine that booted once, and nobody can tell but by the clock on the wall."""
 import contextlib, os, signal
 
-from harness import case, text
+from harness import Skip, case, text
+from starve import Starve
 from t_replay import own_cache
 
 SHORT = ("-f", "two_cgroups", "--time", "virtual", "--duration", "200ms", "--format", "json")
@@ -46,6 +47,20 @@ def it_is_so_on_arm64_with_two_nodes(box):
     first = run(box, "--seed", "7", "-t", "2n2l2c1t", arch="arm64")
     second = run(box, "--seed", "7", "-t", "2n2l2c1t", arch="arm64")
     assert second["snapshot"] == "used", second
+    same(first, second)
+
+
+@case(limit=240)
+def a_large_machine_is_frozen_alike_on_a_quiet_host_and_on_one_that_starves_the_emulator(box):
+    cache = own_cache(box)
+    first = run(box, "--seed", "7", "-t", "2n2l2c1t")
+    os.remove(*stored(cache))
+    try:
+        with Starve() as s:
+            second = run(box, "--seed", "7", "-t", "2n2l2c1t")
+    except PermissionError as e:
+        raise Skip(str(e))
+    assert first["snapshot"] == second["snapshot"] == "made" and s.held > 10, (first, second, s.held)
     same(first, second)
 
 
