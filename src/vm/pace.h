@@ -6,8 +6,9 @@
  * with every instruction of any of them, and jumps to the next timer when all of them sleep. A turn of
  * a vCPU ends when it sleeps, or at the next timer of the machine, divided among the vCPUs; a timer of
  * ours that does nothing else bounds that by @turn_us / vCPUs. Short turns make wake-ups between busy
- * vCPUs prompt, and cost host time. Every machine has that timer, with the longest turn at least: it also
- * bounds the jumps, and the next of a PC's own timers may be that of its clock at midnight.
+ * vCPUs prompt, and cost host time. Every machine has that timer (but one that boots to be frozen), with
+ * the longest turn if none is asked for: it also bounds the jumps, and the next of a PC's own timers may
+ * be that of its clock at midnight.
  */
 #ifndef VM_PACE_H
 #define VM_PACE_H
