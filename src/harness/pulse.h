@@ -19,7 +19,7 @@
 #define PULSE_LOOK_NS 2000000000ull
 /* What they use before a silent guest's clock is read: to work, more than any boot takes; ... */
 #define PULSE_WORK_NS 10000000000ull
-/* ... to move the clock, more than 10 000 timers. A guest that lives tells its time after 25 at most. */
+/* ... to move the clock, more than 10 000 timers. A guest that lives tells its time four times a second. */
 #define PULSE_JUMPS_NS 1000000000ull
 /* The clock tells whole seconds; this long is enough for one even of a large guest on a busy host. */
 #define PULSE_HUNG_NS 120000000000ull
