@@ -6,9 +6,9 @@
  * with every instruction of any of them, and jumps to the next timer when all of them sleep. A turn of
  * a vCPU ends when it sleeps, or at the next timer of the machine, divided among the vCPUs; a timer of
  * ours that does nothing else bounds that by @turn_us / vCPUs. Short turns make wake-ups between busy
- * vCPUs prompt, and cost host time. Every machine has that timer (but one that boots to be frozen), with
- * the longest turn if none is asked for: it also bounds the jumps, and the next of a PC's own timers may
- * be that of its clock at midnight.
+ * vCPUs prompt, and cost host time. Every machine has that timer, with the longest turn if none is asked
+ * for: it also bounds the jumps. The next of a PC's own timers may be that of its clock at midnight, and
+ * arm64's machine has none at all, so where all vCPUs sleep for ever its clock would stand.
  */
 #ifndef VM_PACE_H
 #define VM_PACE_H
@@ -18,6 +18,8 @@
 
 #define PACE_SHIFT_MAX 6
 #define PACE_TURN_MAX_US 10000
+/* In a machine that boots to be frozen: longer than any boot may take, so none that succeeds meets it. */
+#define PACE_TURN_BOOT_US 1000000000
 
 struct pace {
 	uint32_t rate_shift;

@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include "harness/watch.h"
+#include "machine/topology.h"
+#include "vm/pace.h"
 #include "vm/vm.h"
 
 #define MS 1000000ull
@@ -381,6 +383,14 @@ TEST(limits_in_virtual_time_are_those_of_real_hardware)
 	assert_int_equal(v.stop, hardware.stop);
 	assert_int_equal(slow.silence, 4 * v.silence);
 	assert_int_equal(watch_default_limits(8, false, false, 5).boot, 5 * hardware.boot);
+}
+
+/* The timer that ends the sleep of a guest which nothing else wakes is met by no boot that succeeds. */
+TEST(any_boot_is_over_or_given_up_before_the_timer_of_a_machine_that_is_frozen)
+{
+	uint64_t timer = PACE_TURN_BOOT_US * UINT64_C(1000);
+
+	assert_true(watch_default_limits(TOPO_MAX_CPUS, true, true, 1).boot < timer);
 }
 
 UNIT_MAIN(NULL, NULL)

@@ -263,20 +263,20 @@ static void add_kernel(const struct qemu_shape *s, struct arglist *a)
 /*
  * Two network hubs, joined by a port of each, and a filter at one that looks every so often whether to
  * send. QEMU complains of a port without a peer, and goes round in circles where both are of one hub.
- * A machine that boots to be frozen has none: it would go off between the breakpoint and the stop, when
- * the host likes, and machines of 4 and 8 CPUs were frozen in several ways by it.
+ * A machine that boots to be frozen is not to come to one: a timer that goes off between the breakpoint
+ * and the stop does so when the host likes, and machines of 4 and 8 CPUs were frozen in several ways.
  */
 static void add_turns(const struct qemu_shape *s, struct arglist *a)
 {
-	if (s->start == QEMU_BOOTS_TO_FREEZE)
-		return;
+	uint32_t turn_us = s->start == QEMU_BOOTS_TO_FREEZE ? PACE_TURN_BOOT_US
+							    : pace_turn(&s->pace, s->seed);
+
 	arglist_add(a, "-netdev");
 	arglist_add(a, "hubport,id=turns,hubid=0");
 	arglist_add(a, "-netdev");
 	arglist_add(a, "hubport,id=peer,hubid=1,netdev=turns");
 	arglist_add(a, "-object");
-	arglist_add(a, "filter-buffer,id=turn,netdev=turns,interval=%u",
-		    pace_turn(&s->pace, s->seed));
+	arglist_add(a, "filter-buffer,id=turn,netdev=turns,interval=%u", turn_us);
 }
 
 /* Nothing here may depend on the host, or on how long it takes. */
