@@ -4,9 +4,13 @@
 /* Of the time between two looks: an idle emulator uses none at all. */
 #define IDLE_SHARE 100
 
-void pulse_init(struct pulse *p, uint64_t now)
+void pulse_init(struct pulse *p, uint32_t vcpus, uint64_t now)
 {
-	*p = (struct pulse){ .moved_at = now, .look_at = now + PULSE_LOOK_NS };
+	*p = (struct pulse){
+		.moved_at = now,
+		.look_at = now + PULSE_LOOK_NS,
+		.boot_ns = PULSE_BOOT_NS(vcpus),
+	};
 }
 
 static void advance(struct pulse *p, uint64_t guest_ns, uint64_t now)
@@ -22,6 +26,7 @@ void pulse_rest(struct pulse *p, uint64_t now)
 	p->moved_at = now;
 	p->look_at = now + PULSE_LOOK_NS;
 	p->looked_at = 0;
+	p->boot_ns = PULSE_BOOT_NS(0);
 }
 
 void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
@@ -34,7 +39,7 @@ void pulse_news(struct pulse *p, uint64_t guest_ns, uint64_t now)
 
 static void let_it_work(struct pulse *p)
 {
-	p->ask_run_ns = p->used.run_ns + PULSE_WORK_NS;
+	p->ask_run_ns = p->used.run_ns + (p->guest_ns ? PULSE_WORK_NS : p->boot_ns);
 	p->ask_jumps_ns = p->used.jumps_ns + PULSE_JUMPS_NS;
 }
 

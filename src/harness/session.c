@@ -450,7 +450,9 @@ static uint64_t watch_time(struct session *s, uint64_t now)
 
 static int watch_guest(struct session *s, struct err *e)
 {
-	pulse_init(&s->pulse, now_ns());
+	bool boots = s->snap.state != SNAPSHOT_READY;
+
+	pulse_init(&s->pulse, boots ? topo_cpus(&s->spec->vm.topo) : 0, now_ns());
 	while (s->watch.phase != WATCH_OVER) {
 		struct vm_event ev;
 		int r = vm_next(s->vm, next_deadline(s), &ev, e);

@@ -7,6 +7,8 @@
 #define START (1000 * SEC) /* of the host's clock */
 #define LOOK PULSE_LOOK_NS
 #define WORK PULSE_WORK_NS
+#define VCPUS 4
+#define BOOT PULSE_BOOT_NS(VCPUS)
 #define JUMPS PULSE_JUMPS_NS
 
 /* The thread of the vCPUs has run so long. */
@@ -19,7 +21,7 @@ TEST(a_guest_that_tells_its_time_is_left_alone)
 {
 	struct pulse p;
 
-	pulse_init(&p, START);
+	pulse_init(&p, VCPUS, START);
 	assert_int_equal(p.look_at, START + LOOK);
 	for (uint64_t i = 1; i <= 100; i++) {
 		pulse_news(&p, i * SEC, START + i * SEC);
@@ -32,7 +34,7 @@ TEST(news_of_a_time_that_is_known_is_none)
 {
 	struct pulse p;
 
-	pulse_init(&p, START);
+	pulse_init(&p, VCPUS, START);
 	pulse_news(&p, 5 * SEC, START + SEC);
 	pulse_news(&p, 5 * SEC, START + 2 * SEC);
 	pulse_news(&p, 3 * SEC, START + 2 * SEC);
@@ -47,7 +49,8 @@ TEST(a_guest_that_works_is_not_asked_before_it_has_worked_for_long)
 	uint64_t run = 3 * SEC, now = START;
 	struct pulse p;
 
-	pulse_init(&p, now);
+	pulse_init(&p, VCPUS, now);
+	pulse_news(&p, 1, now);
 	assert_false(ran(&p, run, now += LOOK));
 	while (run + LOOK / 10 < 3 * SEC + WORK) {
 		assert_false(ran(&p, run += LOOK / 10, now += LOOK));
@@ -61,11 +64,45 @@ TEST(a_guest_that_works_is_not_asked_before_it_has_worked_for_long)
 	assert_true(ran(&p, run + WORK + LOOK / 2, now += LOOK));
 }
 
+/* Larger machines boot for longer, and say nothing until init runs. */
+TEST(a_guest_that_boots_is_not_asked_while_its_vcpus_may_take_that_long)
+{
+	static const uint32_t vcpus[] = { 1, 2, 64, 512 };
+
+	for (size_t i = 0; i < sizeof(vcpus) / sizeof(*vcpus); i++) {
+		uint64_t boot = WORK + vcpus[i] * 4 * SEC;
+		struct pulse p;
+
+		pulse_init(&p, vcpus[i], START);
+		assert_false(ran(&p, SEC, START + LOOK));
+		assert_false(ran(&p, SEC + boot - 1, START + 2 * LOOK));
+		assert_true(ran(&p, SEC + boot, START + 3 * LOOK));
+		/* The clock of the machine is known now. */
+		assert_int_equal(pulse_read(&p, 40 * SEC, START + 3 * LOOK), PULSE_BEATS);
+		assert_false(ran(&p, SEC + boot + WORK - 1, START + 4 * LOOK));
+		assert_true(ran(&p, SEC + boot + WORK, START + 5 * LOOK));
+	}
+}
+
+TEST(a_guest_that_goes_on_from_a_snapshot_has_no_boot_before_it)
+{
+	struct pulse p, q;
+
+	pulse_init(&p, 0, START);
+	pulse_init(&q, VCPUS, START);
+	pulse_rest(&q, START);
+	assert_memory_equal(&p, &q, sizeof(p));
+	assert_false(ran(&p, SEC, START + LOOK));
+	assert_false(ran(&p, SEC + WORK - 1, START + 2 * LOOK));
+	assert_true(ran(&p, SEC + WORK, START + 3 * LOOK));
+}
+
 TEST(news_give_it_all_the_time_again)
 {
 	struct pulse p;
 
-	pulse_init(&p, START);
+	pulse_init(&p, VCPUS, START);
+	pulse_news(&p, SEC, START);
 	assert_false(ran(&p, 0, START + LOOK));
 	assert_false(ran(&p, WORK - 1, START + 2 * LOOK));
 	pulse_news(&p, 5 * SEC, START + 2 * LOOK + 1);
@@ -81,7 +118,7 @@ TEST(a_silent_guest_that_sleeps_is_asked_after_many_jumps)
 	uint64_t now = START;
 	struct pulse p;
 
-	pulse_init(&p, now);
+	pulse_init(&p, VCPUS, now);
 	assert_false(pulse_look(&p, &u, now += LOOK)); /* what was used before counts for nothing */
 	u.run_ns += LOOK / 3;
 	u.jumps_ns += JUMPS - 1;
@@ -104,7 +141,7 @@ TEST(an_emulator_that_does_nothing_at_all_is_asked)
 	const struct pulse_use u = { 7 * SEC, SEC, 2 * SEC };
 	struct pulse p;
 
-	pulse_init(&p, START);
+	pulse_init(&p, VCPUS, START);
 	pulse_news(&p, 5 * SEC + 1, START);
 	assert_false(pulse_look(&p, &u, START + LOOK));
 	assert_true(pulse_look(&p, &u, START + 2 * LOOK));
@@ -117,7 +154,7 @@ TEST(a_hundredth_of_the_time_is_work)
 	for (uint64_t less = 0; less < 2; less++) {
 		struct pulse p;
 
-		pulse_init(&p, START);
+		pulse_init(&p, VCPUS, START);
 		assert_false(ran(&p, SEC, START + LOOK));
 		assert_int_equal(ran(&p, SEC + LOOK / 100 - less, START + 2 * LOOK), less);
 	}
@@ -131,13 +168,13 @@ TEST(an_emulator_whose_clock_stands_hangs_after_its_time)
 		enum pulse_state is = PULSE_BEATS;
 		struct pulse p;
 
-		pulse_init(&p, now);
+		pulse_init(&p, VCPUS, now);
 		for (; is == PULSE_BEATS; now += LOOK)
 			if (ran(&p, run += busy * LOOK, now))
 				is = pulse_read(&p, 0, now);
 		assert_int_equal(is, PULSE_HUNG);
 		assert_true(now - START >= PULSE_HUNG_NS &&
-			    now - START < PULSE_HUNG_NS + WORK + LOOK);
+			    now - START < PULSE_HUNG_NS + BOOT + LOOK);
 	}
 }
 
@@ -148,7 +185,7 @@ TEST(a_starved_guest_does_something)
 	uint64_t now = START;
 	struct pulse p;
 
-	pulse_init(&p, now);
+	pulse_init(&p, VCPUS, now);
 	for (int i = 0; i < 500; i++) {
 		u.wait_ns += LOOK;
 		assert_false(pulse_look(&p, &u, now += LOOK));
@@ -160,7 +197,7 @@ TEST(looks_that_come_late_are_judged_by_their_distance)
 {
 	struct pulse p;
 
-	pulse_init(&p, START);
+	pulse_init(&p, VCPUS, START);
 	assert_false(ran(&p, SEC, START + 50 * SEC));
 	assert_false(ran(&p, SEC + SEC / 2, START + 99 * SEC));
 	assert_true(ran(&p, SEC + SEC / 2, START + 101 * SEC));
