@@ -2,20 +2,11 @@
 """ktstr replay: a recorded run is the same run again, and what stands in the way is named."""
 import hashlib, json, os, re, shlex, shutil, signal, subprocess
 
+from caches import own_cache
 from harness import Skip, case, text
 from starve import Starve
 
 SHORT = ("--time", "virtual", "--seed", "7", "--duration", "500ms")
-
-
-def own_cache(box):
-    """A cache with the default kernel and nothing else."""
-    boot = json.loads(box.run("kernel", "show", "--json").expect(0).out)["boot"]
-    entry = os.path.dirname(boot)
-    to = box.path("cache", "kernels", os.path.basename(entry))
-    shutil.copytree(entry, to, symlinks=True)
-    box.env["KTSTR_CACHE_DIR"] = box.path("cache")
-    return box.path("cache")
 
 
 def record(box, *args, code=0, example="fairness", test="two_cgroups"):

@@ -2,9 +2,9 @@
 """Snapshots: guests in virtual time resume a machine that booted once, and nobody can tell but by the clock on the wall."""
 import contextlib, os, signal
 
+from caches import memory, own_cache, snapshots
 from harness import Skip, case, text
 from starve import Starve
-from t_replay import own_cache
 
 SHORT = ("-f", "two_cgroups", "--time", "virtual", "--duration", "200ms", "--format", "json")
 RUN = ("--time", "virtual", "--", "true")
@@ -24,22 +24,17 @@ def same(a, b):
     assert (a["schedule"]["digest"], a["end_ns"]) == (b["schedule"]["digest"], b["end_ns"]), (a, b)
 
 
-def stored(cache):
-    folder = os.path.join(cache, "snapshots")
-    return [os.path.join(folder, n) for n in os.listdir(folder)] if os.path.isdir(folder) else []
-
-
 @case(limit=240)
 def who_makes_a_snapshot_and_who_uses_it_have_one_schedule(box):
     cache = own_cache(box)
     made, used = run(box, "--seed", "7"), run(box, "--seed", "7")
     assert made["snapshot"] == "made" and used["snapshot"] == "used", (made, used)
     same(made, used)
-    assert len(stored(cache)) == 1
+    assert len(snapshots(cache)) == 1
     other = run(box, "--seed", "8", "--turn", "100")
     assert other["snapshot"] == "used" and other["schedule"]["digest"] != used["schedule"]["digest"], other
     assert run(box, "--seed", "7", "--rate", "250")["snapshot"] == "made"
-    assert len(stored(cache)) == 2
+    assert len(snapshots(cache)) == 2
 
 
 @case(limit=240, arch="arm64")
@@ -54,13 +49,15 @@ def it_is_so_on_arm64_with_two_nodes(box):
 def a_large_machine_is_frozen_alike_on_a_quiet_host_and_on_one_that_starves_the_emulator(box):
     cache = own_cache(box)
     first = run(box, "--seed", "7", "-t", "2n2l2c1t")
-    os.remove(*stored(cache))
+    frozen = memory(*snapshots(cache))
+    os.remove(*snapshots(cache))
     try:
         with Starve() as s:
             second = run(box, "--seed", "7", "-t", "2n2l2c1t")
     except PermissionError as e:
         raise Skip(str(e))
     assert first["snapshot"] == second["snapshot"] == "made" and s.held > 10, (first, second, s.held)
+    assert memory(*snapshots(cache)) == frozen
     same(first, second)
 
 
@@ -68,7 +65,7 @@ def a_large_machine_is_frozen_alike_on_a_quiet_host_and_on_one_that_starves_the_
 def a_damaged_snapshot_is_made_again(box):
     cache = own_cache(box)
     first = run(box, "--seed", "7")
-    path, = stored(cache)
+    path, = snapshots(cache)
     with open(path, "r+b") as f:
         f.seek(os.path.getsize(path) // 2)
         f.write(b"damage")
@@ -113,15 +110,15 @@ def who_waits_for_another_to_make_it_is_told_and_can_be_interrupted(box):
         second.send_signal(signal.SIGINT)
         said = second.communicate(timeout=60)
         assert second.returncode == 130 and b"ended by signal 2" in said[1], (second.returncode, said)
-        assert not stored(cache)
-    assert len(stored(cache)) == 1
+        assert not snapshots(cache)
+    assert len(snapshots(cache)) == 1
 
 
 @case(limit=240)
 def so_can_a_replay(box):
     cache = own_cache(box)
     box.run("run", *RUN).expect(0)
-    for path in stored(cache):
+    for path in snapshots(cache):
         os.unlink(path)
     with stuck_maker(box) as holder:
         second = box.start("replay", "last")
@@ -140,7 +137,7 @@ def killed_while_it_makes_one_it_leaves_nothing_in_the_way(box):
     p.send_signal(signal.SIGKILL)
     p.wait()
     box.expect_gone()
-    assert not stored(cache)
+    assert not snapshots(cache)
     assert run(box, "--seed", "7")["snapshot"] == "made"
 
 

@@ -3,6 +3,7 @@
 import os, signal, subprocess
 
 import kernels
+from caches import memory, own_cache, snapshots
 from harness import case, text
 
 VIRTUAL = ("--time", "virtual")
@@ -44,16 +45,21 @@ def another_seed_gives_another_schedule(box):
 
 @case(limit=240)
 def nothing_of_the_host_gets_into_the_guest(box):
-    """Another folder, environment and user; arm64, whose seeds come in the device tree."""
-    there = box.path("a folder of another name")
-    os.mkdir(there)
+    """Another folder, environment and cache; arm64, whose seeds come in the device tree."""
     show = "cat /proc/uptime /proc/interrupts /proc/sys/kernel/random/uuid; env; date; cat /proc/schedstat"
     args = ("run", "--arch", "arm64", *VIRTUAL, "--seed", "9", "-t", "1n1l2c1t", "--", "sh", "-c", show)
     one = box.run(*args).expect(0)
-    box.env.update(HOME=there, LANG="C.UTF-8", TZ="Asia/Tokyo", KTSTR_CACHE_DIR=os.path.expanduser("~/.cache/ktstr"),
-                   SOME_VARIABLE="of the host")
+    cache = own_cache(box, "arm64")
     other = box.run(*args).expect(0)
-    assert one.out == other.out and b"arch_timer" in one.out and b"of the host" not in other.out, (one, other)
+    made, = snapshots(cache)
+    frozen = memory(made)
+    os.remove(made)
+    there = box.path("a folder of another name")
+    os.rename(cache, there)
+    box.env.update(HOME=there, LANG="C.UTF-8", TZ="Asia/Tokyo", KTSTR_CACHE_DIR=there, SOME_VARIABLE="of the host")
+    third = box.run(*args).expect(0)
+    assert one.out == other.out == third.out and b"arch_timer" in one.out, (one, other, third)
+    assert b"of the host" not in third.out and memory(*snapshots(there)) == frozen, third
 
 
 @case()
