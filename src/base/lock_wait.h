@@ -15,6 +15,8 @@ struct patience {
 	/* Called once if it takes LOCK_WAIT_TELL_NS: "host CPUs, held by ...". May be NULL. */
 	void (*on_wait)(void *ctx, const char *what);
 	void *ctx;
+	/* What only siblings hold, processes of one parent with this one, is no news. */
+	bool strangers_only;
 };
 
 struct lock_wait {

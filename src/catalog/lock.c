@@ -63,25 +63,50 @@ static void put_process(char *buf, size_t cap, const char *pid)
 	snprintf(buf + used, cap - used, "%spid %s (%.60s)", used ? ", " : "", pid, cmd);
 }
 
+/* Children of one parent. The name in that file, between parentheses, may hold any of them. */
+static bool is_sibling(const char *pid)
+{
+	struct path file = path_format("/proc/%s/stat", pid);
+	SCOPED(mem_free) char *text = NULL;
+	int parent;
+
+	if (read_file(file.s, 1 << 12, &text, NULL, NULL) < 0)
+		return false;
+	const char *at = strrchr(text, ')');
+	return at && sscanf(at, ") %*c %d", &parent) == 1 && parent == getppid();
+}
+
 /*
  * Searched by descriptor rather than in /proc/locks: that file names who took the lock (perhaps a
  * parent long gone), shows devices that stat() does not on btrfs and overlayfs, and omits other
  * pid namespaces.
  */
-void lock_holders(int fd, char *buf, size_t cap)
+static void find_holders(int fd, char *buf, size_t cap, bool *ret_strangers)
 {
 	SCOPED(dir_close) DIR *proc = opendir("/proc");
 	struct dirent *de;
 	struct stat st;
 
 	buf[0] = 0;
+	*ret_strangers = false;
 	if (fstat(fd, &st) == 0)
 		while (proc && (de = readdir(proc)))
 			if (de->d_name[0] >= '1' && de->d_name[0] <= '9' &&
-			    pid_holds(de->d_name, &st))
+			    pid_holds(de->d_name, &st)) {
 				put_process(buf, cap, de->d_name);
-	if (!buf[0])
-		snprintf(buf, cap, "a process that cannot be seen from here");
+				*ret_strangers |= !is_sibling(de->d_name);
+			}
+	if (buf[0])
+		return;
+	snprintf(buf, cap, "a process that cannot be seen from here");
+	*ret_strangers = true;
+}
+
+void lock_holders(int fd, char *buf, size_t cap)
+{
+	bool strangers;
+
+	find_holders(fd, buf, cap, &strangers);
 }
 
 struct whole_file {
@@ -123,6 +148,7 @@ static bool still_named(int fd, const char *path)
 struct wait_tale {
 	const struct patience *how;
 	const char *what, *who;
+	bool strangers; /* among those */
 };
 
 static void tell_wait(void *ctx)
@@ -130,7 +156,7 @@ static void tell_wait(void *ctx)
 	const struct wait_tale *t = ctx;
 	char text[300];
 
-	if (!t->how->on_wait)
+	if (!t->how->on_wait || (t->how->strangers_only && !t->strangers))
 		return;
 	snprintf(text, sizeof(text), "%s, held by %s", t->what, t->who);
 	t->how->on_wait(t->how->ctx, text);
@@ -140,13 +166,13 @@ static int lock_fd_take(int fd, int op, uint64_t wait_ns, const struct patience 
 			const char *what, struct err *e)
 {
 	char who[200];
-	struct wait_tale tale = { how, what, who };
+	struct wait_tale tale = { how, what, who, true };
 
 	if (flock(fd, op | LOCK_NB) == 0)
 		return 0;
 	if (errno != EWOULDBLOCK)
 		return err_sys(e, -errno, "%s: lock", what);
-	lock_holders(fd, who, sizeof(who));
+	find_holders(fd, who, sizeof(who), &tale.strangers);
 	if (!wait_ns)
 		return err_set(e, -EBUSY, "%s: in use by %s", what, who);
 	struct lock_wait w = { .deadline_ns = now_ns() + wait_ns,

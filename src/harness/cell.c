@@ -226,8 +226,11 @@ static int run_cell(const struct plan *p, const struct plan_cell *pc, const stru
 			.nr_includes = pc->sched->path ? 2 : 1,
 			.cache_dir = o->cache_dir,
 		},
+		.patience = o->host.patience,
 	};
 
+	/* The cells of one run make each other's snapshots all the time. */
+	spec.patience.strangers_only = true;
 	int r = make_job(pc, &job);
 	if (!r)
 		r = make_kargs(pc, o, &kargs);

@@ -273,6 +273,43 @@ TEST(who_makes_a_snapshot_keeps_others_from_that_and_no_other)
 	maker_fini(&m);
 }
 
+/* The wait takes longer than what is told of; 1 = it was told. */
+static int wait_beside(void *arg)
+{
+	const struct maker *m = arg;
+	SCOPED(catalog_close) struct catalog *c = open_cache(m->cache.s);
+	SCOPED(close_fd) int lock = -1;
+	struct told told = { .fd = m->ready[1] };
+	const struct patience how = { .on_wait = tell, .ctx = &told, .strangers_only = true };
+	int r = snapshot_hold(c, KEY_A, LOCK_WAIT_TELL_NS * 2, &how, &lock, NULL);
+
+	return r != -EBUSY ? 2 : told.text[0] != 0;
+}
+
+/* The cells of one run are children of it, and wait for each other all the time. */
+TEST(what_a_sibling_makes_is_no_news_to_who_wants_to_hear_of_strangers_only)
+{
+	struct maker m = { .cache = new_dir() };
+	SCOPED(catalog_close) struct catalog *c = open_cache(m.cache.s);
+	SCOPED(close_fd) int lock = -1;
+	struct told told = { 0 };
+	int cancel[2];
+
+	pid_t pid = start_maker(&m);
+	assert_int_equal(wait_for(start_child(wait_beside, &m)), 0);
+	assert_int_equal(pipe2(cancel, O_CLOEXEC), 0);
+	told.fd = cancel[1];
+	/* to us it is a child */
+	const struct patience how = { (const int[]){ cancel[0], -1 }, tell, &told, true };
+	assert_int_equal(snapshot_hold(c, KEY_A, 60000000000, &how, &lock, NULL), -EINTR);
+	assert_int_equal(strncmp(told.text, "snapshot aaaaaaaaaaaa, held by pid ", 35), 0);
+	close_fd(&cancel[0]);
+	close_fd(&cancel[1]);
+	close_fd(&m.go[1]);
+	assert_int_equal(wait_for(pid), 0);
+	maker_fini(&m);
+}
+
 TEST(gc_removes_the_locks_that_nobody_holds)
 {
 	struct maker m = { .cache = new_dir() };

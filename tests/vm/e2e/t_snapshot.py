@@ -88,9 +88,9 @@ def of_two_at_once_one_makes_it_and_the_other_waits(box):
 
 
 @contextlib.contextmanager
-def stuck_maker(box):
+def stuck_maker(box, *args):
     """Another one that makes the snapshot of RUN, and does not get on; what those are told who wait for it."""
-    first = box.start("run", *RUN)
+    first = box.start("run", *args, *RUN)
     both = first.pid, box.qemu()  # a run that stands still itself calls no emulator hung
     for pid in both:
         os.kill(pid, signal.SIGSTOP)
@@ -127,6 +127,26 @@ def so_can_a_replay(box):
         second.send_signal(signal.SIGTERM)
         second.communicate(timeout=60)
         assert second.returncode == 130, second.returncode
+
+
+@case(limit=240)
+def so_can_a_test(box):
+    own_cache(box)
+    with stuck_maker(box, "-t", "1n1l2c1t") as holder:
+        second = start(box)
+        line = text(second.stderr.readline())
+        assert line.startswith("ktstr test: waiting for snapshot ") and holder in line, line
+        second.send_signal(signal.SIGINT)
+        second.communicate(timeout=60)
+        assert second.returncode == 130, second.returncode
+
+
+@case(limit=240)
+def the_cells_of_one_run_wait_for_each_other_without_a_word(box):
+    own_cache(box)
+    d = box.run("test", box.example("fairness"), *SHORT, "-s", "eevdf", "-s", "scx_ktstr", "-j", "2").expect(0)
+    assert sorted(c["snapshot"] for c in d.cells()) == ["made", "used"], d
+    assert b"waiting" not in d.err, d
 
 
 @case(limit=240)
