@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "harness/pulse.h"
 
-/* Of the time between two looks: an idle emulator uses none at all. */
-#define IDLE_SHARE 100
+/*
+ * Of the time between two looks: one that hangs uses none at all, and one that is hardly let run 20 us
+ * for each jump of the clock.
+ */
+#define IDLE_SHARE 100000
 
 void pulse_init(struct pulse *p, uint32_t vcpus, uint64_t now)
 {
@@ -47,7 +50,8 @@ bool pulse_look(struct pulse *p, const struct pulse_use *used, uint64_t now)
 {
 	/* A look before the last news says nothing about the silence since. */
 	bool first = p->looked_at < p->moved_at;
-	uint64_t more = used->run_ns - p->used.run_ns + (used->wait_ns - p->used.wait_ns);
+	uint64_t more = used->run_ns - p->used.run_ns + (used->wait_ns - p->used.wait_ns) +
+			(used->jumps_ns - p->used.jumps_ns);
 	bool idle = !first && more < (now - p->looked_at) / IDLE_SHARE;
 
 	p->used = *used;

@@ -5,9 +5,9 @@
  * by the host's clock.
  *
  * The emulator is not asked for the clock while the guest just works. A question wakes QEMU's main loop,
- * which then runs the guest's timers beside the thread that executes the vCPUs: of 40 guests asked 20
- * times a second on a host that starves the main loop (tests/vm/e2e/starve.py) one did something
- * else. So first its threads are looked at, which it cannot notice.
+ * which moves the clock on when it finds all vCPUs asleep, beside the thread that executes them: of 40
+ * guests asked 20 times a second on a host that starves the main loop (tests/vm/e2e/starve.py) one did
+ * something else. So first its threads are looked at, which it cannot notice.
  */
 #ifndef HARNESS_PULSE_H
 #define HARNESS_PULSE_H
