@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "harness/pulse.h"
 
-/*
- * Of the time between two looks: one that hangs uses none at all, and one that is hardly let run 20 us
- * for each jump of the clock.
- */
+/* Of the time between two looks: one that hangs uses none, one that is hardly let run a little. */
 #define IDLE_SHARE 100000
 
 void pulse_init(struct pulse *p, uint32_t vcpus, uint64_t now)

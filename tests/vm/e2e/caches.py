@@ -3,19 +3,21 @@
 import hashlib, json, os, shutil, struct, subprocess
 
 
+def copy_kernel(shown, cache):
+    """The kernel that "ktstr kernel show --json" shows; the cache it comes from."""
+    entry = os.path.dirname(json.loads(shown)["boot"])
+    shutil.copytree(entry, os.path.join(cache, "kernels", os.path.basename(entry)), symlinks=True)
+    return os.path.dirname(os.path.dirname(entry))
+
+
 def own_cache(box, arch=None):
     """A cache with the default kernel of @arch and the busybox for it, and nothing else; the folder's path."""
-    where = os.path.join(box.env.get("XDG_CACHE_HOME") or os.path.join(box.env["HOME"], ".cache"), "ktstr")
-    where = box.env.get("KTSTR_CACHE_DIR", where)
-    of = ("--arch", arch) if arch else ()
-    boot = json.loads(box.run("kernel", "show", *of, "--json").expect(0).out)["boot"]
-    entry = os.path.dirname(boot)
-    to = box.path("cache")
-    shutil.copytree(entry, os.path.join(to, "kernels", os.path.basename(entry)), symlinks=True)
+    cache, of = box.path("cache"), ("--arch", arch) if arch else ()
+    where = copy_kernel(box.run("kernel", "show", *of, "--json").expect(0).out, cache)
     if arch:
-        shutil.copytree(os.path.join(where, "busybox", arch), os.path.join(to, "busybox", arch))
-    box.env["KTSTR_CACHE_DIR"] = to
-    return to
+        shutil.copytree(os.path.join(where, "busybox", arch), os.path.join(cache, "busybox", arch))
+    box.env["KTSTR_CACHE_DIR"] = cache
+    return cache
 
 
 def snapshots(cache):

@@ -100,16 +100,21 @@ def stuck_maker(box, *args):
     assert first.wait() == 0
 
 
+def is_told_and_interrupted(second, command, holder, number):
+    line = text(second.stderr.readline())
+    assert line.startswith(f"ktstr {command}: waiting for snapshot ") and holder in line, line
+    second.send_signal(number)
+    said = second.communicate(timeout=60)
+    assert second.returncode == 130, (second.returncode, said)
+    return said
+
+
 @case(limit=240)
 def who_waits_for_another_to_make_it_is_told_and_can_be_interrupted(box):
     cache = own_cache(box)
     with stuck_maker(box) as holder:
-        second = box.start("run", *RUN)
-        line = text(second.stderr.readline())
-        assert line.startswith("ktstr run: waiting for snapshot ") and holder in line, line
-        second.send_signal(signal.SIGINT)
-        said = second.communicate(timeout=60)
-        assert second.returncode == 130 and b"ended by signal 2" in said[1], (second.returncode, said)
+        said = is_told_and_interrupted(box.start("run", *RUN), "run", holder, signal.SIGINT)
+        assert b"ended by signal 2" in said[1], said
         assert not snapshots(cache)
     assert len(snapshots(cache)) == 1
 
@@ -121,24 +126,14 @@ def so_can_a_replay(box):
     for path in snapshots(cache):
         os.unlink(path)
     with stuck_maker(box) as holder:
-        second = box.start("replay", "last")
-        line = text(second.stderr.readline())
-        assert line.startswith("ktstr replay: waiting for snapshot ") and holder in line, line
-        second.send_signal(signal.SIGTERM)
-        second.communicate(timeout=60)
-        assert second.returncode == 130, second.returncode
+        is_told_and_interrupted(box.start("replay", "last"), "replay", holder, signal.SIGTERM)
 
 
 @case(limit=240)
 def so_can_a_test(box):
     own_cache(box)
     with stuck_maker(box, "-t", "1n1l2c1t") as holder:
-        second = start(box)
-        line = text(second.stderr.readline())
-        assert line.startswith("ktstr test: waiting for snapshot ") and holder in line, line
-        second.send_signal(signal.SIGINT)
-        second.communicate(timeout=60)
-        assert second.returncode == 130, second.returncode
+        is_told_and_interrupted(start(box), "test", holder, signal.SIGINT)
 
 
 @case(limit=240)
